@@ -1,0 +1,2 @@
+Console.Error.WriteLine("rhea: nothing to run yet");
+return 1;

@@ -1,0 +1,233 @@
+namespace Rhea.Core.Config;
+
+/// <summary>Everything the user chose, as one immutable tree. The command line, files and QMP are spellings of it.</summary>
+public sealed record MachineConfig
+{
+    /// <summary>A machine type of QEMU 7.2, aliases resolved.</summary>
+    public string Type { get; init; } = "pc-i440fx-7.2";
+
+    public MachineSwitches Switches { get; init; } = new();
+
+    /// <summary>In order of preference; empty means the best that works here.</summary>
+    public IReadOnlyList<AcceleratorConfig> Accelerators { get; init; } = [];
+
+    public CpuConfig Cpu { get; init; } = new();
+
+    public SmpConfig Smp { get; init; } = new();
+
+    /// <summary>In bytes.</summary>
+    public ulong Memory { get; init; } = 128UL << 20;
+
+    public IReadOnlyList<DriveConfig> Drives { get; init; } = [];
+
+    public IReadOnlyList<DeviceConfig> Devices { get; init; } = [];
+
+    /// <summary><c>-global driver.property=value</c>.</summary>
+    public IReadOnlyList<GlobalProperty> Globals { get; init; } = [];
+
+    public IReadOnlyList<ChardevConfig> Chardevs { get; init; } = [];
+
+    /// <summary>Chardev ids of the serial ports in order; null for one that is not there.</summary>
+    public IReadOnlyList<string?> Serials { get; init; } = [];
+
+    public IReadOnlyList<MonitorConfig> Monitors { get; init; } = [];
+
+    /// <summary>Chardev id of <c>-debugcon</c>.</summary>
+    public string? DebugConsole { get; init; }
+
+    /// <summary>"std" or "none".</summary>
+    public string Vga { get; init; } = "std";
+
+    public BootConfig Boot { get; init; } = new();
+
+    public FirmwareConfig Firmware { get; init; } = new();
+
+    public KernelConfig? Kernel { get; init; }
+
+    public IReadOnlyList<FwCfgEntry> FwCfg { get; init; } = [];
+
+    /// <summary>Each the text of one <c>-smbios</c>.</summary>
+    public IReadOnlyList<string> Smbios { get; init; } = [];
+
+    public RtcConfig Rtc { get; init; } = new();
+
+    public string? Name { get; init; }
+
+    public Guid? Uuid { get; init; }
+
+    /// <summary><c>-S</c>.</summary>
+    public bool StartsPaused { get; init; }
+
+    public bool NoReboot { get; init; }
+
+    public bool NoShutdown { get; init; }
+
+    /// <summary>Without the devices a PC has by default: <c>-nodefaults</c>.</summary>
+    public bool NoDefaults { get; init; }
+
+    /// <summary>Items of <c>-d</c>.</summary>
+    public IReadOnlyList<string> LogItems { get; init; } = [];
+
+    /// <summary><c>-D</c>; null is stderr.</summary>
+    public string? LogFile { get; init; }
+}
+
+/// <summary>Properties of <c>-machine</c>.</summary>
+public sealed record MachineSwitches
+{
+    public bool Acpi { get; init; } = true;
+
+    public bool Hpet { get; init; } = true;
+
+    public bool Smm { get; init; } = true;
+
+    public bool VmPort { get; init; } = true;
+
+    public bool Smbus { get; init; } = true;
+
+    public bool I8042 { get; init; } = true;
+
+    public bool Graphics { get; init; } = true;
+
+    /// <summary>Bytes of RAM below 4 GiB at most; 0 is the board's own choice.</summary>
+    public ulong MaxRamBelow4G { get; init; }
+}
+
+/// <summary>"tcg" (or "soft"), "kvm", "xen", with its properties.</summary>
+public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<string, string>> Properties);
+
+/// <summary>A processor model and what the user adds and takes away.</summary>
+public sealed record CpuConfig
+{
+    public string Model { get; init; } = "qemu64";
+
+    /// <summary><c>+name</c>, <c>name=on</c>: true; <c>-name</c>, <c>name=off</c>: false; in the order given.</summary>
+    public IReadOnlyList<KeyValuePair<string, bool>> Features { get; init; } = [];
+
+    /// <summary>Properties with a value, such as <c>family=6</c>.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
+}
+
+/// <summary>Processors and their topology.</summary>
+public sealed record SmpConfig
+{
+    public int Cpus { get; init; } = 1;
+
+    public int MaxCpus { get; init; } = 1;
+
+    public int Sockets { get; init; } = 1;
+
+    public int Dies { get; init; } = 1;
+
+    public int Cores { get; init; } = 1;
+
+    public int Threads { get; init; } = 1;
+}
+
+/// <summary>One <c>-drive</c> (<c>-hda</c>, <c>-cdrom</c>, … are spellings of it).</summary>
+public sealed record DriveConfig
+{
+    /// <summary>Name of the top node and back end: "ide0-hd0" when the user gave none.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>"ide", "floppy", "none".</summary>
+    public string Interface { get; init; } = "ide";
+
+    /// <summary>Bus number on the interface, -1 for the next free place.</summary>
+    public int Bus { get; init; } = -1;
+
+    public int Unit { get; init; } = -1;
+
+    public int Index { get; init; } = -1;
+
+    /// <summary>"disk" or "cdrom".</summary>
+    public string Media { get; init; } = "disk";
+
+    /// <summary>Null is an empty drive.</summary>
+    public string? File { get; init; }
+
+    /// <summary>"raw", …; null is to be found out.</summary>
+    public string? Format { get; init; }
+
+    public bool? ReadOnly { get; init; }
+
+    /// <summary>Writes go to a temporary file and are lost at the end.</summary>
+    public bool Snapshot { get; init; }
+
+    /// <summary>"writeback", "none", "writethrough", "directsync", "unsafe".</summary>
+    public string Cache { get; init; } = "writeback";
+
+    public string? Serial { get; init; }
+
+    public string ReadError { get; init; } = "report";
+
+    public string WriteError { get; init; } = "enospc";
+
+    public bool Discard { get; init; }
+
+    public bool Locking { get; init; } = true;
+}
+
+/// <summary>One <c>-device</c>.</summary>
+public sealed record DeviceConfig(string Driver, IReadOnlyList<KeyValuePair<string, string>> Properties);
+
+/// <summary>One <c>-global</c>.</summary>
+public sealed record GlobalProperty(string Driver, string Property, string Value);
+
+/// <summary>One <c>-chardev</c>: its back end and that back end's properties.</summary>
+public sealed record ChardevConfig(string Id, string Backend, IReadOnlyList<KeyValuePair<string, string>> Properties);
+
+/// <summary>One <c>-mon</c>.</summary>
+public sealed record MonitorConfig(string Chardev, bool Qmp, bool Pretty);
+
+/// <summary><c>-boot</c>.</summary>
+public sealed record BootConfig
+{
+    /// <summary>Letters: a floppy, c disk, d CD, n network.</summary>
+    public string Order { get; init; } = "cad";
+
+    /// <summary>For the first boot only.</summary>
+    public string? Once { get; init; }
+
+    public bool Menu { get; init; }
+
+    /// <summary>Path of a picture.</summary>
+    public string? Splash { get; init; }
+
+    /// <summary>Milliseconds the menu or picture stays; null is the firmware's choice.</summary>
+    public int? SplashTime { get; init; }
+
+    /// <summary>Milliseconds before a failed boot is tried again; null is never.</summary>
+    public int? RebootTimeout { get; init; }
+
+    public bool Strict { get; init; }
+}
+
+/// <summary>Where firmware comes from.</summary>
+public sealed record FirmwareConfig
+{
+    /// <summary><c>-bios</c>.</summary>
+    public string? Bios { get; init; }
+
+    /// <summary><c>-L</c>, in order, before the usual places.</summary>
+    public IReadOnlyList<string> SearchPaths { get; init; } = [];
+}
+
+/// <summary>A kernel to boot without a boot loader.</summary>
+public sealed record KernelConfig(string Path, string? Initrd, string? CommandLine);
+
+/// <summary>One <c>-fw_cfg</c>: a file or a string under a name.</summary>
+public sealed record FwCfgEntry(string Name, string? File, string? Text);
+
+/// <summary><c>-rtc</c>.</summary>
+public sealed record RtcConfig
+{
+    /// <summary>"utc", "localtime" or a date.</summary>
+    public string Base { get; init; } = "utc";
+
+    /// <summary>"host", "rt" or "vm".</summary>
+    public string Clock { get; init; } = "host";
+
+    /// <summary>Lost ticks are made up for.</summary>
+    public bool DriftFix { get; init; }
+}

@@ -1,0 +1,253 @@
+using System.Collections.Concurrent;
+using Rhea.Core.Cpu;
+using Rhea.Core.Io;
+using Rhea.Core.Memory;
+using Rhea.Core.State;
+using Rhea.Core.Time;
+
+namespace Rhea.Core.Machines;
+
+/// <summary>A finished machine: it runs, pauses, resets, saves and loads. It knows its devices by path and treats them all alike.</summary>
+/// <remarks>
+/// <see cref="Run"/> turns the loop on the thread that calls it. What changes the run state happens on that thread, outside the
+/// machine lock, because it waits for the processors to park, and a processor may be waiting for the lock; others hand it such
+/// work with <see cref="Invoke{T}"/>.
+/// </remarks>
+public sealed class Machine(
+    string type, MachineParts parts, AddressSpace memory, AddressSpace smmMemory, IReadOnlyList<Processor> processors, BoardSwitches board) : IDisposable
+{
+    private readonly ConcurrentQueue<Action> _requests = [];
+    private MachineEnd? _end;
+    private int _loopThread;
+
+    public string Type => type;
+
+    public MachineLoop Loop => parts.Loop;
+
+    public VmClock Clock => parts.Clock;
+
+    public PortSpace Ports => parts.Ports;
+
+    public AddressSpace Memory => memory;
+
+    public AddressSpace SmmMemory => smmMemory;
+
+    public MachineParts Parts => parts;
+
+    public IReadOnlyList<Processor> Processors => processors;
+
+    public IReadOnlyDictionary<string, DeviceNode> Devices => parts.Devices;
+
+    public IReadOnlyList<Section> Sections => parts.Sections;
+
+    public RunState State { get; private set; } = RunState.Prelaunch;
+
+    /// <summary>What the guest's own reset does: <c>-no-reboot</c> makes it end the machine.</summary>
+    public bool EndsOnReset { get; set; }
+
+    /// <summary>False with <c>-no-shutdown</c>: the machine stays, stopped, when the guest powers itself off.</summary>
+    public bool EndsOnPowerOff { get; set; } = true;
+
+    /// <summary>On the loop's thread, outside the lock.</summary>
+    public event Action<MachineEvent>? Happened;
+
+    /// <summary>Turns the loop until the machine ends.</summary>
+    public MachineEnd Run(CancellationToken stop = default)
+    {
+        _loopThread = Environment.CurrentManagedThreadId;
+        parts.OnShutdown = OnShutdown;
+        foreach (Processor processor in processors) processor.Stopped = OnStopped;
+        using (stop.Register(() => Request(() => _end ??= new MachineEnd(ShutdownCause.PowerOff, 0))))
+        {
+            while (_end is null)
+            {
+                while (_end is null && _requests.TryDequeue(out Action? request)) request();
+                if (_end is not null) break;
+                if (Loop.Fault is { } fault && State != RunState.InternalError) Fail(fault);
+                else Loop.Turn();
+            }
+        }
+
+        Pause();
+        return _end;
+    }
+
+    /// <summary>Any thread: has the work done by <see cref="Run"/>'s thread, where the run state may change, and does not wait.</summary>
+    public void Request(Action work)
+    {
+        _requests.Enqueue(work);
+        Loop.Wake();
+    }
+
+    /// <summary>Any thread: has the work done by <see cref="Run"/>'s thread and waits for its result; on that thread it is done at once.</summary>
+    public T Invoke<T>(Func<T> work)
+    {
+        if (Environment.CurrentManagedThreadId == _loopThread || _loopThread == 0) return work();
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        Request(() =>
+        {
+            try
+            {
+                done.SetResult(work());
+            }
+            catch (Exception error)
+            {
+                done.SetException(error);
+            }
+        });
+        return done.Task.GetAwaiter().GetResult();
+    }
+
+    public void Invoke(Action work) => Invoke(() =>
+    {
+        work();
+        return true;
+    });
+
+    /// <summary>Lets the processors and guest time run.</summary>
+    public void Start()
+    {
+        if (State == RunState.Running) return;
+        State = RunState.Running;
+        Loop.StartTime();
+        foreach (Processor processor in processors) processor.Resume();
+        Happened?.Invoke(MachineEvent.Resume);
+    }
+
+    /// <summary>Stops the processors and guest time.</summary>
+    public void Stop(RunState why = RunState.Paused)
+    {
+        bool ran = State == RunState.Running;
+        Pause();
+        State = why;
+        if (ran) Happened?.Invoke(MachineEvent.Stop);
+    }
+
+    /// <summary>The reset button: all devices and processors as at power-on; RAM keeps its contents.</summary>
+    public void Reset()
+    {
+        bool ran = State == RunState.Running;
+        Pause();
+        using (Loop.Enter())
+        {
+            Loop.Cancel();
+            board.Reset();
+            foreach (DeviceNode node in parts.Devices.Values) node.Device.Reset();
+        }
+
+        if (ran) Unpause();
+        Happened?.Invoke(MachineEvent.Reset);
+    }
+
+    /// <summary>Presses the power button: what follows is up to the guest.</summary>
+    public void PowerDown()
+    {
+        using (Loop.Enter()) board.PowerButton();
+        Happened?.Invoke(MachineEvent.PowerDown);
+    }
+
+    public void Nmi()
+    {
+        using (Loop.Enter()) board.Nmi();
+    }
+
+    /// <summary>Ends the machine at once, as <c>quit</c> does.</summary>
+    public void Quit(int status = 0) => End(new MachineEnd(ShutdownCause.PowerOff, status));
+
+    /// <summary>Unplugs a device while the machine runs, with all that it registered.</summary>
+    public void Remove(DeviceNode node)
+    {
+        using (Loop.Enter()) parts.Remove(node);
+    }
+
+    /// <summary>With the processors stopped.</summary>
+    public void Save(Stream to)
+    {
+        Loop.Drain();
+        foreach (DeviceNode node in parts.Devices.Values) node.Device.Saving();
+        MachineStream.Save(to, type, new RamState(parts.Blocks), parts.Sections);
+    }
+
+    /// <summary>Into a machine built alike. Nothing runs, nothing fires, no line has an edge until all of it is in place.</summary>
+    /// <exception cref="StateException">The machine is half loaded and must not run; a reset makes it new.</exception>
+    public void Load(Stream from)
+    {
+        Reset();
+        MachineStream.Load(from, type, new RamState(parts.Blocks), parts.Sections);
+        foreach (DeviceNode node in parts.Devices.Values) node.Device.Loaded();
+    }
+
+    public void Dispose()
+    {
+        foreach (Processor processor in processors) processor.Dispose();
+        foreach (DeviceNode node in parts.Devices.Values.Where(node => node.Device is not Processor)) (node.Device as IDisposable)?.Dispose();
+        foreach (RamBlock block in parts.Blocks) block.Dispose();
+        Loop.Dispose();
+    }
+
+    /// <summary>Under the machine lock, on any thread: the processors stop where they are, the rest happens on the loop.</summary>
+    private void OnShutdown(ShutdownRequest request)
+    {
+        foreach (Processor processor in processors) processor.RequestPause();
+        Request(() => Handle(request));
+    }
+
+    private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
+    {
+        if (why == VcpuStop.TripleFault) Handle(new ShutdownRequest(ShutdownCause.TripleFault));
+        else Stop(why == VcpuStop.DebugTrap ? RunState.Debug : RunState.InternalError);
+    });
+
+    private void Handle(ShutdownRequest request)
+    {
+        switch (request.Cause)
+        {
+            case ShutdownCause.Reset or ShutdownCause.TripleFault when !EndsOnReset:
+                Reset();
+                break;
+            case ShutdownCause.PowerOff or ShutdownCause.Reset or ShutdownCause.TripleFault when !EndsOnPowerOff:
+                Happened?.Invoke(MachineEvent.Shutdown);
+                Stop(RunState.Shutdown);
+                break;
+            case ShutdownCause.GuestPanic:
+                Happened?.Invoke(MachineEvent.GuestPanicked);
+                if (EndsOnPowerOff) End(new MachineEnd(request.Cause, request.ExitStatus));
+                else Stop(RunState.GuestPanicked);
+                break;
+            case ShutdownCause.Suspend:
+                Stop(RunState.Suspended);
+                Happened?.Invoke(MachineEvent.Suspend);
+                break;
+            default:
+                End(new MachineEnd(request.Cause, request.ExitStatus));
+                break;
+        }
+    }
+
+    private void Fail(Exception fault)
+    {
+        Stop(RunState.InternalError);
+        if (EndsOnPowerOff) _end ??= new MachineEnd(ShutdownCause.PowerOff, 1, fault);
+    }
+
+    private void End(MachineEnd end)
+    {
+        if (_end is not null) return;
+        Pause();
+        _end = end;
+        Happened?.Invoke(MachineEvent.Shutdown);
+    }
+
+    private void Pause()
+    {
+        foreach (Processor processor in processors) processor.RequestPause();
+        foreach (Processor processor in processors) processor.WaitParked();
+        Loop.StopTime();
+    }
+
+    private void Unpause()
+    {
+        Loop.StartTime();
+        foreach (Processor processor in processors) processor.Resume();
+    }
+}
