@@ -1,3 +1,4 @@
+using Rhea.Core.Backends;
 using Rhea.Core.Diagnostics;
 using Rhea.Core.Io;
 using Rhea.Core.Memory;
@@ -29,6 +30,12 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
 
     /// <summary>What a device's request to end or reset the machine does.</summary>
     public Action<ShutdownRequest> OnShutdown { get; set; } = _ => { };
+
+    /// <summary>What devices find by <c>chardev=</c>.</summary>
+    public BackendTable<ICharBackend> Chardevs { get; } = new("chardev");
+
+    /// <summary>What devices find by <c>drive=</c>.</summary>
+    public BackendTable<IBlockBackend> Drives { get; } = new("drive");
 
     public IReadOnlyDictionary<string, DeviceNode> Devices => _devices;
 
@@ -74,7 +81,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
-        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam);
+        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives);
 
     private T Add<T>(string path, string prefix, string? id, Slot slot, T device) where T : Device
     {
