@@ -14,6 +14,8 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     private readonly OrderedDictionary<string, DeviceNode> _devices = [];
     private readonly List<Section> _sections = [];
     private readonly List<RamBlock> _blocks = [];
+    private readonly List<IConsole> _consoles = [];
+    private readonly List<IInputSink> _inputs = [];
     private MemoryRegion? _system;
 
     public MachineLoop Loop => loop;
@@ -36,6 +38,12 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
 
     /// <summary>What devices find by <c>drive=</c>.</summary>
     public BackendTable<IBlockBackend> Drives { get; } = new("drive");
+
+    /// <summary>The first is the one that is shown.</summary>
+    public IReadOnlyList<IConsole> Consoles => _consoles;
+
+    /// <summary>Keys and pointer movements go to all of them.</summary>
+    public IReadOnlyList<IInputSink> Inputs => _inputs;
 
     public IReadOnlyDictionary<string, DeviceNode> Devices => _devices;
 
@@ -81,7 +89,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
-        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives);
+        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs);
 
     private T Add<T>(string path, string prefix, string? id, Slot slot, T device) where T : Device
     {
