@@ -45,6 +45,9 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>Keys and pointer movements go to all of them.</summary>
     public IReadOnlyList<IInputSink> Inputs => _inputs;
 
+    /// <summary>Finds a firmware file by name, on the user's search path; null when there is none.</summary>
+    public Func<string, ReadOnlyMemory<byte>?> Firmware { get; set; } = _ => null;
+
     public IReadOnlyDictionary<string, DeviceNode> Devices => _devices;
 
     public IReadOnlyList<Section> Sections => _sections;
@@ -64,23 +67,25 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     public T Add<T>(string path, Func<IsaSlot, T> make, string? id = null) where T : Device
     {
         var slot = new IsaSlot(Services(path), Ports, System, irq => IsaIrq(irq));
-        return Add(path, "", id, slot, make(slot));
+        return Add(path, "", id, slot, () => make(slot));
     }
 
     /// <summary>A device in a PCI slot; its section is named after the slot, as <c>0000:00:02.0/pvpanic-pci</c>.</summary>
     public T Add<T>(string path, PciBus bus, int function, Func<PciSlot, T> make, string? id = null) where T : Device
     {
         var slot = new PciSlot(Services(path), bus, function);
-        return Add(path, $"{bus.Path}:{slot.Name}/", id, slot, make(slot));
+        return Add(path, $"{bus.Path}:{slot.Name}/", id, slot, () => make(slot));
     }
 
     /// <summary>A part with a list of state that is no device of its own.</summary>
     public void AddSection(string id, StructType section, IState state) => Insert(id, section, state, _sections.Count);
 
-    /// <summary>Takes a device out, with all that it registered.</summary>
+    /// <summary>Takes a device out, with all that it registered and all that is plugged in behind it.</summary>
     public void Remove(DeviceNode node)
     {
         if (!_devices.Remove(node.Path)) return;
+        if (node.Slot is PciSlot { Function.Behind: { } behind })
+            foreach (DeviceNode inner in _devices.Values.Where(inner => inner.Slot is PciSlot slot && slot.PciBus == behind).ToList()) Remove(inner);
         _sections.RemoveAll(section => section.State == node.Device);
         node.Slot.Release();
         (node.Device as IDisposable)?.Dispose();
@@ -89,18 +94,24 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
-        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs);
+        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
+            Firmware, AddSection, state => _sections.RemoveAll(section => section.State == state));
 
-    private T Add<T>(string path, string prefix, string? id, Slot slot, T device) where T : Device
+    private T Add<T>(string path, string prefix, string? id, Slot slot, Func<T> make) where T : Device
     {
-        if (!_devices.TryAdd(path, new DeviceNode(path, id, slot.Bus, device, slot)))
+        try
+        {
+            T device = make();
+            if (!_devices.TryAdd(path, new DeviceNode(path, id, slot.Bus, device, slot)))
+                throw new ConfigException($"{path}: there are two devices of that name");
+            if (device.Section is { } section) Insert(prefix + section.Name, section, device, _sections.Count);
+            return device;
+        }
+        catch
         {
             slot.Release();
-            throw new ConfigException($"{path}: there are two devices of that name");
+            throw;
         }
-
-        if (device.Section is { } section) Insert(prefix + section.Name, section, device, _sections.Count);
-        return device;
     }
 
     /// <summary>Sections of one name are numbered in the order of their devices: the master 8259 is 0, the slave 1.</summary>
