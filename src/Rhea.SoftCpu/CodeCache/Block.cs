@@ -1,0 +1,41 @@
+using System.Runtime.InteropServices;
+using Rhea.SoftCpu.Interpreter;
+
+namespace Rhea.SoftCpu.CodeCache;
+
+/// <summary>Decoded instructions that follow one another in memory. They come after this head, closed by an op that stops.</summary>
+/// <remarks>
+/// A block is known by the host address of its bytes, which names them whatever maps them: page tables, PAM, SMRAM.
+/// UNSAFE: lies, with its ops, in the cache's arena. SAFETY: only the cache makes and follows these pointers.
+/// </remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct Block
+{
+    public nint Host;
+
+    /// <summary>The host page that the last bytes are in, when that is another one; else 0.</summary>
+    public nint SecondPage;
+    public Block* HashNext;
+    public int Count, Length;
+    public BlockMode Mode;
+    public bool Dead;
+
+    public static Op* Ops(Block* block) => (Op*)(block + 1);
+}
+
+/// <summary>A block in the list of a page that holds some of its bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct PageLink
+{
+    public Block* Block;
+    public PageLink* Next;
+}
+
+/// <summary>Where a linear address led last. It holds only in the same generation of the TLB, and for the same kind of code.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal unsafe struct JumpEntry
+{
+    public ulong Linear;
+    public Block* Block;
+    public ulong Key;
+}

@@ -1,0 +1,139 @@
+using System.Runtime.InteropServices;
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Interpreter;
+
+namespace Rhea.SoftCpu.CodeCache;
+
+/// <summary>One processor's decoded blocks, found by linear address, then by host address, then by decoding.</summary>
+/// <remarks>
+/// UNSAFE: blocks live in an arena that is emptied as a whole when it is full. SAFETY: it is emptied only between two blocks, and
+/// every allocation is checked against its end.
+/// </remarks>
+internal sealed unsafe class BlockCache : IDisposable
+{
+    private const int ArenaBytes = 24 << 20, HashBits = 16, JumpBits = 12;
+
+    private readonly Cpu _cpu;
+    private readonly BlockDecoder _decoder;
+    private readonly byte* _arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
+    private readonly Block** _hash = (Block**)NativeMemory.AllocZeroed((nuint)sizeof(Block*) << HashBits);
+    private readonly JumpEntry* _jumps = (JumpEntry*)NativeMemory.AllocZeroed((nuint)sizeof(JumpEntry) << JumpBits);
+    private readonly Dictionary<nint, nint> _pages = []; // host page → its PageLinks
+    private readonly nint _dead;
+    private int _used;
+
+    public BlockCache(Cpu cpu)
+    {
+        _cpu = cpu;
+        _decoder = new BlockDecoder(cpu);
+        _dead = _decoder.StopHandler;
+    }
+
+    /// <summary>The block at the processor's RIP; null when fetching its first instruction faults.</summary>
+    public Block* Find()
+    {
+        ref CpuState state = ref _cpu.State;
+        ulong linear = _cpu.Code64 ? state.Rip : (uint)(state.Segments[(int)SegmentRegister.Cs].Base + state.Rip);
+        ulong key = _cpu.Mmu.Generation << 8 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x80u : 0);
+        JumpEntry* entry = _jumps + ((linear ^ linear >> JumpBits) & ((1 << JumpBits) - 1));
+        if (entry->Linear == linear && entry->Key == key && !entry->Block->Dead) return entry->Block;
+        Block* block = FindSlow(linear, out bool lasts);
+        if (block != null && lasts) *entry = new JumpEntry { Linear = linear, Block = block, Key = key };
+        return block;
+    }
+
+    /// <summary>Drops every block that has one of these bytes; the running one ends before its next instruction.</summary>
+    public void Invalidate(nint host, int length)
+    {
+        for (nint page = host & ~0xFFF; page < host + length; page += 0x1000)
+        {
+            if (!_pages.TryGetValue(page, out nint first)) continue;
+            PageLink** at = (PageLink**)&first;
+            while (*at != null)
+            {
+                Block* block = (*at)->Block;
+                if (!block->Dead && Overlaps(block, host, length)) Kill(block);
+                if (block->Dead) *at = (*at)->Next;
+                else at = &(*at)->Next;
+            }
+
+            if (first == 0) _pages.Remove(page);
+            else _pages[page] = first;
+        }
+    }
+
+    public void Clear()
+    {
+        _used = 0;
+        _pages.Clear();
+        NativeMemory.Clear(_hash, (nuint)sizeof(Block*) << HashBits);
+        NativeMemory.Clear(_jumps, (nuint)sizeof(JumpEntry) << JumpBits);
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.AlignedFree(_arena);
+        NativeMemory.Free(_hash);
+        NativeMemory.Free(_jumps);
+    }
+
+    private Block* FindSlow(ulong linear, out bool lasts)
+    {
+        lasts = true;
+        if (!_cpu.Mmu.Fetch(linear, out nint host)) return null;
+        if (ArenaBytes - _used < BlockDecoder.MaxBytes) Clear();
+        var room = (Block*)(_arena + _used);
+        if (host == 0)
+        {
+            lasts = false;
+            return _decoder.DecodeFromBus(linear, room) ? room : null;
+        }
+
+        nint second = 0;
+        Block** bucket = Bucket(host);
+        for (Block* block = *bucket; block != null; block = block->HashNext)
+        {
+            if (block->Host != host || block->Mode != _cpu.BlockMode) continue;
+            if (block->SecondPage == 0) return block;
+            if (!_cpu.Mmu.Fetch((linear & ~0xFFFUL) + 0x1000, out second)) return null;
+            if (second == block->SecondPage) return block;
+        }
+
+        if (!_decoder.Decode(linear, host, room, out lasts)) return null;
+        if (!lasts) return room;
+        _used += BlockDecoder.SizeOf(room);
+        room->HashNext = *bucket;
+        *bucket = room;
+        Link(room, host & ~0xFFF);
+        if (room->SecondPage != 0) Link(room, room->SecondPage);
+        return room;
+    }
+
+    private void Link(Block* block, nint page)
+    {
+        var link = (PageLink*)(_arena + _used);
+        _used += sizeof(PageLink);
+        _pages.TryGetValue(page, out nint next);
+        *link = new PageLink { Block = block, Next = (PageLink*)next };
+        _pages[page] = (nint)link;
+    }
+
+    private void Kill(Block* block)
+    {
+        block->Dead = true;
+        Op* ops = Block.Ops(block);
+        for (var i = 0; i < block->Count; i++) ops[i].Handler = _dead;
+        Block** at = Bucket(block->Host);
+        while (*at != block) at = &(*at)->HashNext;
+        *at = block->HashNext;
+    }
+
+    private Block** Bucket(nint host) => _hash + ((host ^ host >> HashBits) & ((1 << HashBits) - 1));
+
+    private static bool Overlaps(Block* block, nint host, int length)
+    {
+        int first = block->SecondPage == 0 ? block->Length : (int)(0x1000 - (block->Host & 0xFFF));
+        if (host < block->Host + first && block->Host < host + length) return true;
+        return block->SecondPage != 0 && host < block->SecondPage + (block->Length - first) && block->SecondPage < host + length;
+    }
+}

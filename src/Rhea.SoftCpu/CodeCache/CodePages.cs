@@ -1,0 +1,49 @@
+using Rhea.Core.Memory;
+
+namespace Rhea.SoftCpu.CodeCache;
+
+/// <summary>Where in one block of RAM some processor has decoded code: a bit for every 64 bytes, shared by all processors.</summary>
+/// <remarks>
+/// A page without a bit may be in a processor's write TLB; others are written the long way, which drops the blocks of every
+/// 64 bytes it touches. A processor sets the bits and takes the page out of all write TLBs before it reads the code.
+/// </remarks>
+internal sealed class CodePages(RamBlock block)
+{
+    private const int ChunkBits = 6;
+
+    private readonly ulong[] _pages = new ulong[block.Length >> RamBlock.PageBits];
+
+    public RamBlock Block => block;
+
+    public bool Contains(nint host) => (ulong)(host - block.HostAddress) < block.Length;
+
+    public bool HasCode(ulong page) => Volatile.Read(ref _pages[page]) != 0;
+
+    /// <summary>True when the page had no code before.</summary>
+    public bool Mark(ulong offset, int length)
+    {
+        ulong page = offset >> RamBlock.PageBits, bits = Chunks(offset, length);
+        if ((Volatile.Read(ref _pages[page]) & bits) == bits) return false;
+        return Interlocked.Or(ref _pages[page], bits) == 0;
+    }
+
+    /// <summary>A write in one page: true when it touches code, which is then no longer marked and must be dropped.</summary>
+    public bool Take(ulong offset, int length)
+    {
+        ulong page = offset >> RamBlock.PageBits, bits = Chunks(offset, length);
+        return (Volatile.Read(ref _pages[page]) & bits) != 0 && (Interlocked.And(ref _pages[page], ~bits) & bits) != 0;
+    }
+
+    /// <summary>A write widened to the whole 64-byte pieces whose marks <see cref="Take"/> clears.</summary>
+    public static (ulong Offset, int Length) Widen(ulong offset, int length)
+    {
+        ulong start = offset >> ChunkBits << ChunkBits, end = ((offset + (ulong)length - 1) >> ChunkBits) + 1 << ChunkBits;
+        return (start, (int)(end - start));
+    }
+
+    private static ulong Chunks(ulong offset, int length)
+    {
+        int first = (int)(offset >> ChunkBits) & 63, last = (int)((offset + (ulong)length - 1) >> ChunkBits) & 63;
+        return ulong.MaxValue << first & ulong.MaxValue >> (63 - last);
+    }
+}

@@ -1,0 +1,487 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Tlb;
+using Rhea.X86;
+using Rhea.X86.Cpuid;
+
+namespace Rhea.SoftCpu.Interpreter;
+
+/// <summary>What an instruction handler works on: registers, flags, operands, memory, and a place to note a fault.</summary>
+/// <remarks>
+/// <para>A handler is <c>static Step Name(Cpu cpu, in Op op)</c>, in the file of its family, and knows no pointers. It reads
+/// operands, returns <see cref="Step.Fault"/> as soon as something returns false or faults, and commits registers and flags only
+/// when nothing can fail any more: the instruction must be able to start over.</para>
+/// <para>Operands: register operand <c>n</c> is <c>cpu.Get&lt;T&gt;(op.R0)</c>, <c>cpu.Set(op.R0, value)</c> (32 bits clear the
+/// upper half; <c>Ref&lt;T&gt;</c> reaches parts of vector registers); an immediate is <c>op.Immediate</c>; the one memory operand
+/// is <c>cpu.Load(in op, out T value)</c>, <c>cpu.Store(in op, value)</c>, or <c>LoadForUpdate</c> followed by <c>Update</c>,
+/// which cannot fail. T is any unmanaged type: <c>ulong</c>, <c>Vector128&lt;byte&gt;</c>, <c>X87Register</c> is not (10 bytes:
+/// load 8 and 2 with <c>Load(in op, 8, …)</c>).</para>
+/// <para>A family registers its handlers, by Iced's <c>Code</c>, in a table file of its own: see <see cref="HandlerTable"/>.</para>
+/// <para>UNSAFE: registers and TLB lie in unmanaged memory. SAFETY: register offsets come from the decoder alone; memory is
+/// reached only through a TLB entry that covers the whole access.</para>
+/// </remarks>
+internal sealed unsafe class Cpu : IDisposable
+{
+    private readonly Frame* _frame;
+    private TlbEntry* _read, _write;
+    private ulong _tscBase;
+    private byte* _update; // where Update writes; null when the MMU remembers
+
+    public Cpu(IMachineBus bus, SoftAccelerator accelerator, Outside outside, IReadOnlyList<CpuidLeaf> model, int index)
+    {
+        _frame = (Frame*)NativeMemory.AlignedAlloc((nuint)sizeof(Frame), 64);
+        *_frame = default;
+        (Bus, Accelerator, Outside, Index) = (bus, accelerator, outside, index);
+        Features = new Features(model);
+        Mmu = new Mmu(this) { PhysicalBits = Features.PhysicalBits };
+        Breakpoints = new Breakpoints(this);
+        UpdateMode();
+    }
+
+    /// <summary>What may be asked without leaving guest code: time, task priority, the APIC's page.</summary>
+    public IMachineBus Bus { get; }
+
+    /// <summary>The devices.</summary>
+    public Outside Outside { get; }
+
+    /// <summary>0 is the processor that boots.</summary>
+    public int Index { get; }
+
+    /// <summary>What CPUID says.</summary>
+    public Features Features { get; }
+
+    public uint Signature => Features.Signature;
+
+    public Breakpoints Breakpoints { get; }
+
+    public SoftAccelerator Accelerator { get; }
+
+    public Mmu Mmu { get; }
+
+    /// <summary>All but the status flags, which are in <see cref="Flags"/>, and RIP, which is of the last block's end.</summary>
+    public ref CpuState State => ref _frame->State;
+
+    public LazyFlags Flags;
+
+    /// <summary>What <see cref="Step.Fault"/> refers to.</summary>
+    public ExceptionVector FaultVector { get; private set; }
+
+    public uint FaultCode { get; private set; }
+
+    /// <summary>What to look at before the next block: the processor's thread, and others, set it; see <see cref="SoftVcpu"/>.</summary>
+    public volatile bool Attention;
+
+    /// <summary>The last SMI came while NMIs were blocked.</summary>
+    public bool SmiInsideNmi { get; set; }
+
+    /// <summary>After STI and MOV SS, events wait for one instruction.</summary>
+    public bool InterruptsHeld => State.InterruptShadow;
+
+    /// <summary>Every instruction has to be looked at.</summary>
+    public bool StepsOne => State.InterruptShadow || (State.Rflags & (Rflags.Trap | Rflags.Resume)) != 0 || Breakpoints.WatchesCode;
+
+    /// <summary>The time stamp counter: guest nanoseconds, moved by what the guest wrote.</summary>
+    public ulong TimeStamp
+    {
+        get => (ulong)Bus.Time + _tscBase;
+        set => _tscBase = value - (ulong)Bus.Time;
+    }
+
+    /// <summary>Current privilege level.</summary>
+    public int Cpl { get; private set; }
+
+    /// <summary>64-bit code, as opposed to compatibility mode.</summary>
+    public bool Code64 { get; private set; }
+
+    /// <summary>Real and V86 mode: segments are paragraphs.</summary>
+    public bool RealSegments { get; private set; }
+
+    /// <summary>EFER.LMA: 64-bit or compatibility mode.</summary>
+    public bool LongMode => (State.Efer & Efer.LongModeActive) != 0;
+
+    public bool Protected => (State.Cr0 & Cr0.ProtectedMode) != 0;
+
+    public bool V86 => (State.Rflags & Rflags.Virtual8086) != 0;
+
+    public int Iopl => (int)(State.Rflags >> 12) & 3;
+
+    /// <summary>The part of RSP that is the stack pointer: 16, 32 or 64 bits.</summary>
+    public ulong StackMask { get; private set; }
+
+    /// <summary>What the decoding of a block depends on besides its bytes.</summary>
+    public BlockMode BlockMode { get; private set; }
+
+    /// <summary>RIP of the running block's first instruction.</summary>
+    public ulong BlockIp
+    {
+        get => _frame->BlockIp;
+        set => _frame->BlockIp = value;
+    }
+
+    /// <summary>RFLAGS with the status flags brought up to date.</summary>
+    public ulong ReadRflags() => (State.Rflags & ~(ulong)Rflags.Status) | Flags.Value;
+
+    /// <summary>Sets all of RFLAGS; what depends on it follows.</summary>
+    public void WriteRflags(ulong value)
+    {
+        State.Rflags = (value & ~(ulong)Rflags.Status) | Rflags.One;
+        Flags.Value = (uint)value;
+        Attention = true;
+        UpdateMode();
+    }
+
+    public ulong NextIp(in Op op) => _frame->BlockIp + op.NextOffset;
+
+    /// <summary>Before a single instruction; true when it is to end in a trap.</summary>
+    public bool BeginStep()
+    {
+        State.InterruptShadow = false;
+        return (State.Rflags & Rflags.Trap) != 0;
+    }
+
+    public void EndStep(bool traps)
+    {
+        if (traps) Breakpoints.OnStep();
+    }
+
+    // Registers
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public T Get<T>(int register) where T : unmanaged => Unsafe.ReadUnaligned<T>((byte*)_frame + register);
+
+    /// <summary>A general register: 32 bits clear the upper half, fewer leave the rest as it is.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Set<T>(int register, T value) where T : unmanaged
+    {
+        if (sizeof(T) == 4) *(ulong*)((byte*)_frame + register) = Unsafe.BitCast<T, uint>(value);
+        else Unsafe.WriteUnaligned((byte*)_frame + register, value);
+    }
+
+    /// <summary>Part of a register of any kind, in place.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ref T Ref<T>(int register) where T : unmanaged => ref *(T*)((byte*)_frame + register);
+
+    public ref ulong Rax => ref Ref<ulong>(0);
+
+    public ref ulong Rcx => ref Ref<ulong>(1 * sizeof(ulong));
+
+    public ref ulong Rdx => ref Ref<ulong>(2 * sizeof(ulong));
+
+    public ref ulong Rbx => ref Ref<ulong>(3 * sizeof(ulong));
+
+    public ref ulong Rsp => ref Ref<ulong>(4 * sizeof(ulong));
+
+    public ref ulong Rbp => ref Ref<ulong>(5 * sizeof(ulong));
+
+    public ref ulong Rsi => ref Ref<ulong>(6 * sizeof(ulong));
+
+    public ref ulong Rdi => ref Ref<ulong>(7 * sizeof(ulong));
+
+    public ref Segment Segment(SegmentRegister segment) => ref State.Segments[(int)segment];
+
+    // Faults and jumps
+
+    /// <summary>Notes an exception: <c>return cpu.Fault(ExceptionVector.GeneralProtection);</c></summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public Step Fault(ExceptionVector vector, uint code = 0)
+    {
+        (FaultVector, FaultCode) = (vector, code);
+        return Step.Fault;
+    }
+
+    /// <summary>The same, for what answers with success or not.</summary>
+    public bool Refuse(ExceptionVector vector, uint code = 0)
+    {
+        Fault(vector, code);
+        return false;
+    }
+
+    /// <summary>A near jump; the target is already cut to the operand size.</summary>
+    public Step Jump(ulong target)
+    {
+        if (Code64 ? !IsCanonical(target) : target > Segment(SegmentRegister.Cs).Limit) return Fault(ExceptionVector.GeneralProtection);
+        State.Rip = target;
+        return Step.Leave;
+    }
+
+    /// <summary>Ends the block after this instruction, because it changed what decoding or the loop depends on.</summary>
+    public Step LeaveAfter(in Op op)
+    {
+        State.Rip = Code64 ? NextIp(in op) : (uint)NextIp(in op);
+        return Step.Leave;
+    }
+
+    public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;
+
+    // Memory operands
+
+    /// <summary>The offset of the memory operand in its segment.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ulong EffectiveAddress(in Op op)
+    {
+        ulong address = Get<ulong>(op.Base) + (Get<ulong>(op.Index) << op.Scale) + (ulong)op.Displacement;
+        return address << op.AddressShift >> op.AddressShift;
+    }
+
+    /// <summary>The linear address of the memory operand; false is a segment's fault.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Linear(in Op op, int size, bool write, out ulong linear)
+    {
+        linear = EffectiveAddress(in op);
+        return (op.Flags & OpFlags.Flat) != 0 || Segmented(op.Segment, size, write, ref linear);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Load<T>(in Op op, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return Linear(in op, sizeof(T), write: false, out ulong linear) && LoadLinear(op.Segment, linear, out value);
+    }
+
+    /// <summary>A part of the memory operand, some bytes into it.</summary>
+    public bool Load<T>(in Op op, uint at, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return LinearPart(in op, at, sizeof(T), write: false, out ulong linear) && LoadLinear(op.Segment, linear, out value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Store<T>(in Op op, T value) where T : unmanaged =>
+        Linear(in op, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);
+
+    /// <summary>A part of the memory operand, some bytes into it. Check the whole with <see cref="CanStore"/> first.</summary>
+    public bool Store<T>(in Op op, uint at, T value) where T : unmanaged =>
+        LinearPart(in op, at, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);
+
+    /// <summary>Sixteen bytes that must be aligned, else a general protection fault.</summary>
+    public bool LoadAligned<T>(in Op op, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return LinearAligned(in op, sizeof(T), write: false, out ulong linear) && LoadLinear(op.Segment, linear, out value);
+    }
+
+    public bool StoreAligned<T>(in Op op, T value) where T : unmanaged =>
+        LinearAligned(in op, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);
+
+    /// <summary>A store of so many bytes at the memory operand would not fault; up to a page.</summary>
+    public bool CanStore(in Op op, int size) => Linear(in op, size, write: true, out ulong linear) && Mmu.CanWrite(linear, size, op.Segment);
+
+    /// <summary>Reads the memory operand and makes sure that <see cref="Update"/> can write it back.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool LoadForUpdate<T>(in Op op, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return Linear(in op, sizeof(T), write: true, out ulong linear) && LoadForUpdate(op.Segment, linear, out value);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool LoadForUpdate<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
+    {
+        TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
+        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        {
+            _update = (byte*)((nint)linear + entry->Delta);
+            value = Unsafe.ReadUnaligned<T>(_update);
+            return true;
+        }
+
+        _update = null;
+        Unsafe.SkipInit(out value);
+        return Mmu.PrepareUpdate(linear, Bytes(ref value), segment);
+    }
+
+    /// <summary>Writes back what <see cref="LoadForUpdate{T}(in Op, out T)"/> read. It cannot fail.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Update<T>(T value) where T : unmanaged
+    {
+        if (_update != null) Unsafe.WriteUnaligned(_update, value);
+        else Mmu.CommitWrite(Bytes(ref value));
+    }
+
+    /// <summary>As <see cref="Update"/>, for LOCK: false when memory no longer held the value that was read, and nothing was written.</summary>
+    public bool TryUpdate<T>(T was, T value) where T : unmanaged
+    {
+        if (_update == null || sizeof(T) > 8) return Mmu.TryCommitWrite(_update, Bytes(ref was), Bytes(ref value));
+        return CompareExchange(_update, was, value);
+    }
+
+    /// <summary>Adds the segment's base and checks its limit and rights.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public bool Segmented(SegmentRegister register, int size, bool write, ref ulong address)
+    {
+        ref Segment segment = ref Segment(register);
+        if (Code64)
+        {
+            if (register >= SegmentRegister.Fs) address += segment.Base;
+            return true;
+        }
+
+        ulong last = address + (ulong)size - 1;
+        bool inside = last <= segment.Limit;
+        if (!RealSegments)
+        {
+            uint type = segment.Flags >> 8 & 15;
+            bool code = (type & 8) != 0;
+            if ((segment.Flags & 0x8000) == 0 || (write ? code || (type & 2) == 0 : code && (type & 2) == 0))
+                return Refuse(register == SegmentRegister.Ss ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection);
+            if ((type & 12) == 4) inside = address > segment.Limit && last <= ((segment.Flags & 0x40_0000) != 0 ? uint.MaxValue : 0xFFFFu);
+        }
+
+        if (!inside) return Refuse(register == SegmentRegister.Ss ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection);
+        address = (uint)(address + segment.Base);
+        return true;
+    }
+
+    // Linear memory, as the running code may access it
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool LoadLinear<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
+    {
+        TlbEntry* entry = _read + (linear >> 12 & (TlbEntry.Count - 1));
+        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        {
+            value = Unsafe.ReadUnaligned<T>((byte*)((nint)linear + entry->Delta));
+            return true;
+        }
+
+        Unsafe.SkipInit(out value);
+        return Mmu.Read(linear, Bytes(ref value), segment);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool StoreLinear<T>(SegmentRegister segment, ulong linear, T value) where T : unmanaged
+    {
+        TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
+        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        {
+            Unsafe.WriteUnaligned((byte*)((nint)linear + entry->Delta), value);
+            return true;
+        }
+
+        return Mmu.Write(linear, Bytes(ref value), segment);
+    }
+
+    /// <summary>What of a linear range can be reached as host memory at once: for string instructions. Empty when it is not simple.</summary>
+    public Span<byte> Window(ulong linear, int length, bool write)
+    {
+        TlbEntry* entry = (write ? _write : _read) + (linear >> 12 & (TlbEntry.Count - 1));
+        ulong inside = linear ^ entry->Tag;
+        return inside < 4096 ? new Span<byte>((byte*)((nint)linear + entry->Delta), Math.Min(length, 4096 - (int)inside)) : default;
+    }
+
+    // Stack
+
+    /// <summary>The linear address so many bytes above (below) the stack pointer.</summary>
+    public bool StackLinear(long offset, int size, bool write, out ulong linear)
+    {
+        linear = (Rsp + (ulong)offset) & StackMask;
+        return (BlockMode & BlockMode.Flat) != 0 || Code64 || Segmented(SegmentRegister.Ss, size, write, ref linear);
+    }
+
+    public bool Push<T>(T value) where T : unmanaged
+    {
+        if (!StackLinear(-sizeof(T), sizeof(T), write: true, out ulong linear) || !StoreLinear(SegmentRegister.Ss, linear, value)) return false;
+        MoveStack(-sizeof(T));
+        return true;
+    }
+
+    public bool Pop<T>(out T value) where T : unmanaged
+    {
+        if (!Peek(0, out value)) return false;
+        MoveStack(sizeof(T));
+        return true;
+    }
+
+    /// <summary>Reads above the stack pointer without moving it.</summary>
+    public bool Peek<T>(long offset, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        return StackLinear(offset, sizeof(T), write: false, out ulong linear) && LoadLinear(SegmentRegister.Ss, linear, out value);
+    }
+
+    /// <summary>Writes above (below) the stack pointer without moving it.</summary>
+    public bool Poke<T>(long offset, T value) where T : unmanaged =>
+        StackLinear(offset, sizeof(T), write: true, out ulong linear) && StoreLinear(SegmentRegister.Ss, linear, value);
+
+    public void MoveStack(long by) => SetStack(Rsp + (ulong)by);
+
+    /// <summary>Sets as much of RSP as is the stack pointer.</summary>
+    public void SetStack(ulong value)
+    {
+        if (StackMask == ulong.MaxValue) Rsp = value;
+        else if (StackMask == uint.MaxValue) Rsp = (uint)value;
+        else Rsp = (Rsp & ~0xFFFFUL) | (ushort)value;
+    }
+
+    // Mode
+
+    /// <summary>To be called when CR0, EFER, CS, SS, DS, ES, RFLAGS.VM, AC or the privilege level changed.</summary>
+    public void UpdateMode()
+    {
+        ref CpuState state = ref State;
+        uint cs = state.Segments[(int)SegmentRegister.Cs].Flags, ss = state.Segments[(int)SegmentRegister.Ss].Flags;
+        Code64 = LongMode && (cs & 0x20_0000) != 0;
+        RealSegments = !Protected || V86;
+        Cpl = !Protected ? 0 : V86 ? 3 : (int)(ss >> 13) & 3;
+        StackMask = Code64 ? ulong.MaxValue : (ss & 0x40_0000) != 0 ? uint.MaxValue : 0xFFFFUL;
+        BlockMode mode = Code64 ? BlockMode.Code64 : (cs & 0x40_0000) != 0 ? BlockMode.Code32 : BlockMode.Code16;
+        if (!Code64 && IsFlat(SegmentRegister.Es) && IsFlat(SegmentRegister.Ss) && IsFlat(SegmentRegister.Ds)) mode |= BlockMode.Flat;
+        BlockMode = mode;
+        SelectView();
+    }
+
+    public void Dispose()
+    {
+        Mmu.Dispose();
+        NativeMemory.AlignedFree(_frame);
+    }
+
+    private void SelectView()
+    {
+        ref CpuState state = ref State;
+        TlbView view = Cpl == 3 ? TlbView.User
+            : (state.Cr4 & Cr4.SupervisorAccess) != 0 && (state.Rflags & Rflags.AlignmentCheck) == 0 ? TlbView.SupervisorOnly : TlbView.Supervisor;
+        bool aligned = Cpl == 3 && (state.Cr0 & Cr0.AlignmentMask) != 0 && (state.Rflags & Rflags.AlignmentCheck) != 0;
+        (nint read, nint write) = Mmu.Select(view, aligned);
+        _read = (TlbEntry*)read;
+        _write = (TlbEntry*)write;
+    }
+
+    /// <summary>Base 0, limit 4 GiB, a writable data segment that does not expand down.</summary>
+    private bool IsFlat(SegmentRegister register)
+    {
+        ref Segment segment = ref Segment(register);
+        return segment.Base == 0 && segment.Limit == uint.MaxValue && (RealSegments || (segment.Flags & 0x8E00) == 0x8200);
+    }
+
+    private bool LinearPart(in Op op, uint at, int size, bool write, out ulong linear)
+    {
+        linear = (EffectiveAddress(in op) + at) << op.AddressShift >> op.AddressShift;
+        return (op.Flags & OpFlags.Flat) != 0 || Segmented(op.Segment, size, write, ref linear);
+    }
+
+    private bool LinearAligned(in Op op, int size, bool write, out ulong linear) =>
+        Linear(in op, size, write, out linear)
+        && ((linear & (ulong)(size - 1)) == 0 || Refuse(ExceptionVector.GeneralProtection));
+
+    private static Span<byte> Bytes<T>(ref T value) where T : unmanaged => MemoryMarshal.AsBytes(new Span<T>(ref value));
+
+    private static bool CompareExchange<T>(byte* at, T was, T value) where T : unmanaged => sizeof(T) switch
+    {
+        1 => Interlocked.CompareExchange(ref *at, Unsafe.BitCast<T, byte>(value), Unsafe.BitCast<T, byte>(was)) == Unsafe.BitCast<T, byte>(was),
+        2 => Interlocked.CompareExchange(ref *(ushort*)at, Unsafe.BitCast<T, ushort>(value), Unsafe.BitCast<T, ushort>(was)) == Unsafe.BitCast<T, ushort>(was),
+        4 => Interlocked.CompareExchange(ref *(uint*)at, Unsafe.BitCast<T, uint>(value), Unsafe.BitCast<T, uint>(was)) == Unsafe.BitCast<T, uint>(was),
+        _ => Interlocked.CompareExchange(ref *(ulong*)at, Unsafe.BitCast<T, ulong>(value), Unsafe.BitCast<T, ulong>(was)) == Unsafe.BitCast<T, ulong>(was),
+    };
+}
+
+/// <summary>Code size, and whether data segments can be left out of account.</summary>
+[Flags]
+internal enum BlockMode : byte
+{
+    Code16 = 0,
+    Code32 = 1,
+    Code64 = 2,
+    Flat = 4,
+}

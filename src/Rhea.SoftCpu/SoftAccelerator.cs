@@ -1,0 +1,120 @@
+using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
+using Rhea.SoftCpu.CodeCache;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.X86.Cpuid;
+
+namespace Rhea.SoftCpu;
+
+/// <summary>The software processor: what <c>-accel tcg</c> runs on. It knows all of its processors, and keeps their views of RAM honest.</summary>
+public sealed class SoftAccelerator(Action<string>? log = null) : IAccelerator, IMapListener
+{
+    private readonly List<SoftVcpu> _vcpus = [];
+    private volatile CodePages[] _ram = [];
+    private AddressSpace? _memory, _smmMemory;
+
+    public string Name => "tcg";
+
+    public IHostedPlatform? Platform => null;
+
+    public IRamProvider? Ram => null;
+
+    public IReadOnlyList<CpuidLeaf> Supported => CpuModel.Everything;
+
+    internal AddressSpace Memory => _memory!;
+
+    internal AddressSpace SmmMemory => _smmMemory!;
+
+    /// <summary>Held by a locked access that the host cannot make atomic.</summary>
+    internal Lock SplitLock { get; } = new();
+
+    public void Attach(AddressSpace memory, AddressSpace smm)
+    {
+        (_memory, _smmMemory) = (memory, smm);
+        memory.Follow(this);
+        smm.Follow(this);
+    }
+
+    public IVcpu CreateVcpu(int index, IReadOnlyList<CpuidLeaf> model, IMachineBus bus)
+    {
+        var vcpu = new SoftVcpu(this, index, model, bus);
+        _vcpus.Add(vcpu);
+        return vcpu;
+    }
+
+    public void Removed(MapEntry entry)
+    {
+    }
+
+    public void Added(MapEntry entry)
+    {
+        if (entry.Ram is { } block) PagesOf(block);
+    }
+
+    public void Committed(FlatMap map)
+    {
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.Flush());
+    }
+
+    public void CollectDirty()
+    {
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.CollectDirty());
+    }
+
+    public void Dispose()
+    {
+        foreach (CodePages pages in _ram) pages.Block.Written -= OnDeviceWrote;
+    }
+
+    internal void Report(string what) => log?.Invoke(what);
+
+    /// <summary>Where code is in a block of RAM.</summary>
+    internal CodePages PagesOf(RamBlock block)
+    {
+        foreach (CodePages pages in _ram)
+            if (pages.Block == block) return pages;
+        lock (_vcpus)
+        {
+            var added = new CodePages(block);
+            _ram = [.. _ram, added];
+            block.Written += OnDeviceWrote;
+            return added;
+        }
+    }
+
+    internal CodePages? FindPages(nint host)
+    {
+        foreach (CodePages pages in _ram)
+            if (pages.Contains(host)) return pages;
+        return null;
+    }
+
+    /// <summary>A processor is about to decode these bytes, which are in one page.</summary>
+    internal void MarkCode(nint host, int length, Cpu by)
+    {
+        if (FindPages(host) is not { } pages || !pages.Mark((ulong)(host - pages.Block.HostAddress), length)) return;
+        nint page = host & ~0xFFF;
+        by.Mmu.ProtectPage(page);
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.HoldFrom(by, cpu => cpu.Mmu.ProtectPage(page));
+    }
+
+    /// <summary>Bytes that were marked as code changed: their blocks go, the writer's own at once, others' before their next block.</summary>
+    internal void CodeWritten(CodePages pages, ulong offset, int length, Cpu? by)
+    {
+        (offset, length) = CodePages.Widen(offset, length);
+        nint host = pages.Block.HostAddress + (nint)offset;
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.Invalidate(host, length, by);
+    }
+
+    private void OnDeviceWrote(RamBlock block, ulong offset, int length)
+    {
+        if (length <= 0) return;
+        CodePages pages = PagesOf(block);
+        for (ulong at = offset, end = offset + (ulong)length; at < end;)
+        {
+            var part = (int)Math.Min(end - at, RamBlock.PageSize - (at & (RamBlock.PageSize - 1)));
+            if (pages.Take(at, part)) CodeWritten(pages, at, part, null);
+            at += (ulong)part;
+        }
+    }
+}

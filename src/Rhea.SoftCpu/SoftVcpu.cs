@@ -1,0 +1,290 @@
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.X86;
+
+namespace Rhea.SoftCpu;
+
+/// <summary>One processor of the software accelerator: its pins, its signals, and the loop between two blocks.</summary>
+/// <remarks>
+/// The processor's thread holds a lock of its own while it runs guest code, and gives it up for device accesses and when it is
+/// asked to: whoever changes its TLB from outside takes that lock. So nobody waits for a processor that waits for the machine.
+/// </remarks>
+public sealed class SoftVcpu : IVcpu
+{
+    private readonly SoftAccelerator _accelerator;
+    private readonly Cpu _cpu;
+    private readonly Engine _engine;
+    private readonly Lock _inside = new(), _queue = new();
+    private readonly List<(nint Host, int Length)> _written = [];
+    private readonly AutoResetEvent _wake = new(initialState: false);
+    private volatile bool _kicked, _intr, _nmi, _smi, _init, _startUp, _a20 = true, _a20Changed;
+    private volatile byte _startUpVector;
+    private volatile int _waiting;
+
+    internal SoftVcpu(SoftAccelerator accelerator, int index, IReadOnlyList<CpuidLeaf> model, IMachineBus bus)
+    {
+        _accelerator = accelerator;
+        _cpu = new Cpu(bus, accelerator, new Outside(bus, _inside), model, index);
+        _engine = new Engine(_cpu);
+    }
+
+    /// <summary>How many instructions were completed since the processor was made.</summary>
+    public long Retired => _engine.Retired;
+
+    public VcpuStop Run(long budget = long.MaxValue)
+    {
+        _inside.Enter();
+        try
+        {
+            return RunInside(budget);
+        }
+        catch (Exception fault)
+        {
+            _accelerator.Report($"processor at {_cpu.State.Rip:x}h: {fault}");
+            return VcpuStop.InternalError;
+        }
+        finally
+        {
+            _inside.Exit();
+        }
+    }
+
+    public void Sleep()
+    {
+        while (!_kicked && !Woken()) _wake.WaitOne();
+    }
+
+    public void Kick()
+    {
+        _kicked = true;
+        Notice();
+    }
+
+    public void SetIntr(bool level)
+    {
+        _intr = level;
+        if (level) Notice();
+    }
+
+    public void SetA20(bool open)
+    {
+        _a20 = open;
+        _a20Changed = true;
+        Notice();
+    }
+
+    public void Signal(CpuSignal signal, byte vector = 0)
+    {
+        switch (signal)
+        {
+            case CpuSignal.Nmi:
+                _nmi = true;
+                break;
+            case CpuSignal.Smi:
+                _smi = true;
+                break;
+            case CpuSignal.Init:
+                _startUp = false;
+                _init = true;
+                break;
+            default:
+                _startUpVector = vector;
+                _startUp = true;
+                break;
+        }
+
+        Notice();
+    }
+
+    public void Read(CpuRegisters into)
+    {
+        lock (_inside)
+        {
+            into.State = _cpu.State;
+            into.State.Rflags = _cpu.ReadRflags();
+            into.State.Tsc = _cpu.TimeStamp;
+            (into.State.NmiPending, into.State.SmiPending, into.State.InitPending) = (_nmi, _smi, _init);
+        }
+    }
+
+    public void Write(CpuRegisters from)
+    {
+        lock (_inside)
+        {
+            _cpu.State = from.State;
+            (_nmi, _smi, _init) = (from.State.NmiPending, from.State.SmiPending, from.State.InitPending);
+            _startUp = false;
+            _a20 = from.State.A20;
+            _cpu.TimeStamp = from.State.Tsc;
+            _cpu.WriteRflags(from.State.Rflags);
+            _cpu.Mmu.Flush();
+            _cpu.Breakpoints.Update();
+        }
+    }
+
+    public void Dispose()
+    {
+        _engine.Dispose();
+        _cpu.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <summary>Does something to the processor while it does not run guest code. Any thread but its own while it runs.</summary>
+    internal void Hold(Action<Cpu> work)
+    {
+        Interlocked.Increment(ref _waiting);
+        _cpu.Attention = true;
+        lock (_inside) work(_cpu);
+        Interlocked.Decrement(ref _waiting);
+    }
+
+    /// <summary>The same for another processor, whose own lock is not held meanwhile: two may want each other.</summary>
+    internal void HoldFrom(Cpu by, Action<Cpu> work)
+    {
+        if (by == _cpu) return;
+        by.Outside.Leave();
+        Hold(work);
+        by.Outside.Enter();
+    }
+
+    internal void Invalidate(nint host, int length, Cpu? by)
+    {
+        if (by == _cpu)
+        {
+            _engine.Cache.Invalidate(host, length);
+            return;
+        }
+
+        lock (_queue) _written.Add((host, length));
+        _cpu.Attention = true;
+    }
+
+    private VcpuStop RunInside(long budget)
+    {
+        while (true)
+        {
+            if (_cpu.Attention && Attend() is { } stop) return stop;
+            if (_cpu.State.Activity != CpuActivity.Running) return VcpuStop.Halted;
+            if (budget <= 0) return VcpuStop.BudgetSpent;
+            if (_engine.Run(ref budget) == Step.Fault && !Delivery.Exception(_cpu)) return VcpuStop.TripleFault;
+        }
+    }
+
+    /// <summary>Between two instructions: what others asked for, then events by priority (Intel SDM vol. 3, table 7-2).</summary>
+    private VcpuStop? Attend()
+    {
+        _cpu.Attention = false;
+        ref CpuState state = ref _cpu.State;
+        GiveWay();
+        DropWritten();
+        if (_a20Changed) CloseA20(ref state);
+        if (_kicked)
+        {
+            _kicked = false;
+            _cpu.Attention = true;
+            return VcpuStop.Kicked;
+        }
+
+        if (_init && !state.Smm) Initialize(ref state);
+        if (_startUp && state.Activity == CpuActivity.WaitForSipi) StartUp(ref state);
+        if (state.Activity == CpuActivity.WaitForSipi) return null;
+        return _cpu.InterruptsHeld ? Postpone() : AttendEvents(ref state);
+    }
+
+    private VcpuStop? AttendEvents(ref CpuState state)
+    {
+        if (_cpu.Breakpoints.TakeTrap())
+        {
+            _cpu.Fault(ExceptionVector.Debug);
+            return Delivery.Exception(_cpu) ? null : VcpuStop.TripleFault;
+        }
+
+        var done = true;
+        if (_smi && !state.Smm)
+        {
+            _smi = false;
+            SystemManagement.Enter(_cpu);
+        }
+        else if (_nmi && !state.NmiBlocked)
+        {
+            _nmi = false;
+            state.Activity = CpuActivity.Running;
+            state.NmiBlocked = true;
+            done = Delivery.Interrupt(_cpu, (byte)ExceptionVector.Nmi);
+        }
+        else if (_intr && (state.Rflags & Rflags.Interrupt) != 0)
+        {
+            int vector = _cpu.Outside.AcknowledgeInterrupt();
+            if (vector < 0) return null;
+            state.Activity = CpuActivity.Running;
+            done = Delivery.Interrupt(_cpu, (byte)vector);
+        }
+
+        if (_smi || _nmi || _intr) _cpu.Attention |= WouldDeliver();
+        return done ? null : VcpuStop.TripleFault;
+    }
+
+    /// <summary>One instruction first, then events.</summary>
+    private VcpuStop? Postpone()
+    {
+        _cpu.Attention = true;
+        return null;
+    }
+
+    private bool WouldDeliver() => (_smi && !_cpu.State.Smm) || (_nmi && !_cpu.State.NmiBlocked)
+        || (_intr && (_cpu.State.Rflags & Rflags.Interrupt) != 0);
+
+    private bool Woken()
+    {
+        CpuActivity activity = _cpu.State.Activity;
+        if (_init || _waiting != 0) return true;
+        return activity == CpuActivity.WaitForSipi ? _startUp : WouldDeliver();
+    }
+
+    private void Notice()
+    {
+        _cpu.Attention = true;
+        _wake.Set();
+    }
+
+    private void GiveWay()
+    {
+        if (_waiting == 0) return;
+        _inside.Exit();
+        for (SpinWait spin = default; _waiting != 0;) spin.SpinOnce();
+        _inside.Enter();
+    }
+
+    private void DropWritten()
+    {
+        lock (_queue)
+        {
+            foreach ((nint host, int length) in _written) _engine.Cache.Invalidate(host, length);
+            _written.Clear();
+        }
+    }
+
+    private void CloseA20(ref CpuState state)
+    {
+        _a20Changed = false;
+        if (state.A20 == _a20) return;
+        state.A20 = _a20;
+        _cpu.Mmu.Flush();
+    }
+
+    private void Initialize(ref CpuState state)
+    {
+        _init = false;
+        SystemReset.Init(_cpu);
+        _cpu.Mmu.Flush();
+        _cpu.Attention = true;
+        if (_cpu.Index == 0) state.Activity = CpuActivity.Running;
+    }
+
+    private void StartUp(ref CpuState state)
+    {
+        _startUp = false;
+        SystemReset.StartUp(_cpu, _startUpVector);
+        state.Activity = CpuActivity.Running;
+    }
+}

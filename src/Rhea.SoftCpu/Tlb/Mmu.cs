@@ -1,0 +1,398 @@
+using System.Runtime.CompilerServices;
+using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
+using Rhea.SoftCpu.CodeCache;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.X86;
+
+namespace Rhea.SoftCpu.Tlb;
+
+/// <summary>All memory accesses that the TLB does not answer at once: the page walk, page crossings, registers of devices, pages with code.</summary>
+/// <remarks>UNSAFE: hands out host addresses. SAFETY: each comes from a map entry that covers the page.</remarks>
+internal sealed unsafe class Mmu : IDisposable
+{
+    private const ulong PageMask = 0xFFF;
+
+    private readonly Cpu _cpu;
+    private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
+    private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
+    private TlbView _view;
+    private bool _checksAlignment;
+    private MapEntry? _entry; // the one used last
+    private FlatMap? _map;
+    private Part _first, _second;
+
+    public Mmu(Cpu cpu) => _cpu = cpu;
+
+    /// <summary>Counts flushes: what was found by linear address before is no longer true.</summary>
+    public ulong Generation { get; private set; } = 1;
+
+    /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
+    public int PhysicalBits { get; set; } = 40;
+
+    /// <summary>Chooses the entries that the running code may use; the addresses of the tables for reading and writing.</summary>
+    public (nint Read, nint Write) Select(TlbView view, bool checksAlignment)
+    {
+        (_view, _checksAlignment) = (view, checksAlignment);
+        TlbView shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
+        return (_read[(int)shown].Address, _write[(int)shown].Address);
+    }
+
+    /// <summary>A data breakpoint is set: no access goes unseen.</summary>
+    public bool Breakpoints { get; set; }
+
+    // Data
+
+    public bool Read(ulong linear, Span<byte> into, SegmentRegister segment) =>
+        Check(linear, into.Length, segment) && Read(linear, into, _view);
+
+    public bool Write(ulong linear, ReadOnlySpan<byte> from, SegmentRegister segment)
+    {
+        if (!Check(linear, from.Length, segment) || !Prepare(linear, from.Length, write: true, _view)) return false;
+        CommitWrite(from);
+        return true;
+    }
+
+    public bool CanWrite(ulong linear, int size, SegmentRegister segment) =>
+        Check(linear, 1, segment) && Prepare(linear, size, write: true, _view);
+
+    /// <summary>Reads what <see cref="CommitWrite"/> is going to write, once it is sure that it may.</summary>
+    public bool PrepareUpdate(ulong linear, Span<byte> into, SegmentRegister segment)
+    {
+        if (!Check(linear, into.Length, segment) || !Prepare(linear, into.Length, write: true, _view)) return false;
+        ReadParts(into);
+        return true;
+    }
+
+    public void CommitWrite(ReadOnlySpan<byte> from)
+    {
+        WritePart(in _first, from[.._first.Length]);
+        if (_second.Length != 0) WritePart(in _second, from[_first.Length..]);
+    }
+
+    /// <summary>Writes if memory still holds what was read. Between processors that do the same this is atomic, even across pages.</summary>
+    public bool TryCommitWrite(byte* host, ReadOnlySpan<byte> was, ReadOnlySpan<byte> value)
+    {
+        lock (_cpu.Accelerator.SplitLock)
+        {
+            Span<byte> now = stackalloc byte[16];
+            now = now[..was.Length];
+            if (host != null)
+            {
+                var memory = new Span<byte>(host, was.Length);
+                if (!memory.SequenceEqual(was)) return false;
+                value.CopyTo(memory);
+                return true;
+            }
+
+            bool memoryOnly = _first.Host != null && (_second.Length == 0 || _second.Host != null);
+            if (memoryOnly)
+            {
+                ReadParts(now);
+                if (!now.SequenceEqual(was)) return false;
+            }
+
+            CommitWrite(value);
+            return true;
+        }
+    }
+
+    /// <summary>Memory that the processor itself reads: descriptors, TSS, page-independent of the running code's rights.</summary>
+    public bool ReadSystem<T>(ulong linear, out T value) where T : unmanaged
+    {
+        T read;
+        bool done = Read(linear, new Span<byte>(&read, sizeof(T)), TlbView.Supervisor);
+        value = read;
+        return done;
+    }
+
+    public bool WriteSystem<T>(ulong linear, T value) where T : unmanaged
+    {
+        if (!Prepare(linear, sizeof(T), write: true, TlbView.Supervisor)) return false;
+        CommitWrite(new ReadOnlySpan<byte>(&value, sizeof(T)));
+        return true;
+    }
+
+    /// <summary>Physical memory without paging: SMRAM's save area.</summary>
+    public T ReadPhysical<T>(ulong address) where T : unmanaged
+    {
+        T value = default;
+        ReadPart(PartAt(address, sizeof(T)), new Span<byte>(&value, sizeof(T)));
+        return value;
+    }
+
+    public void WritePhysical<T>(ulong address, T value) where T : unmanaged =>
+        WritePart(PartAt(address, sizeof(T)), new ReadOnlySpan<byte>(&value, sizeof(T)));
+
+    // Code
+
+    /// <summary>The host address of the code at a linear address, 0 when it is no RAM; false is a fault.</summary>
+    public bool Fetch(ulong linear, out nint host)
+    {
+        int user = _cpu.Cpl == 3 ? 1 : 0;
+        ulong inside = linear & PageMask;
+        host = _fetch[user].Find(linear - inside);
+        if (host != 0)
+        {
+            host += (nint)inside;
+            return true;
+        }
+
+        if (_cpu.Code64 && !Cpu.IsCanonical(linear)) return _cpu.Refuse(ExceptionVector.GeneralProtection);
+        if (!Translate(linear, new PageAccess(Write: false, Fetch: true, User: user != 0), out ulong physical)) return false;
+        Part part = PartAt(physical, 1);
+        if (part.Host == null) return true;
+        host = (nint)part.Host;
+        _fetch[user].Insert(linear - inside, host - (nint)inside);
+        return true;
+    }
+
+    /// <summary>Bytes of code that is not in RAM, one by one from the bus.</summary>
+    public bool FetchBytes(ulong linear, Span<byte> into, out int count)
+    {
+        for (count = 0; count < into.Length; count++)
+        {
+            if (!Translate(linear + (ulong)count, new PageAccess(Write: false, Fetch: true, User: _cpu.Cpl == 3), out ulong physical)) return count != 0;
+            ReadPart(PartAt(physical, 1), into.Slice(count, 1));
+        }
+
+        return true;
+    }
+
+    // Flushing
+
+    /// <summary>CR0, CR3, CR4, EFER, A20, SMM or the map changed.</summary>
+    public void Flush()
+    {
+        foreach (TlbTable table in _read) table.Flush();
+        foreach (TlbTable table in _write) table.Flush();
+        foreach (TlbTable table in _fetch) table.Flush();
+        _entry = null;
+        Generation++;
+    }
+
+    public void FlushPage(ulong linear)
+    {
+        ulong page = linear & ~PageMask;
+        foreach (TlbTable table in _read) table.FlushPage(page);
+        foreach (TlbTable table in _write) table.FlushPage(page);
+        foreach (TlbTable table in _fetch) table.FlushPage(page);
+        Generation++;
+    }
+
+    /// <summary>A page of host memory got code: from now on its writes come here.</summary>
+    public void ProtectPage(nint host)
+    {
+        foreach (TlbTable table in _write) table.FlushHost(host);
+    }
+
+    /// <summary>Tells the RAM blocks which pages may have been written, and asks anew for each.</summary>
+    public void CollectDirty()
+    {
+        foreach (TlbTable table in _write)
+        {
+            table.ForEach(host =>
+            {
+                CodePages? pages = _cpu.Accelerator.FindPages(host);
+                pages?.Block.MarkDirty((ulong)(host - pages.Block.HostAddress), RamBlock.PageSize);
+            });
+            table.Flush();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _fetch]) table.Dispose();
+    }
+
+    /// <summary>Where the physical address that a debugger's walk or an access gives leads.</summary>
+    public bool TryTranslate(ulong linear, out ulong physical)
+    {
+        var memory = new Tables(this);
+        return Paging.Translate(ref memory, Registers(), linear, new PageAccess(false, false, false, Probe: true), out physical, out _);
+    }
+
+    private bool Check(ulong linear, int size, SegmentRegister segment)
+    {
+        if (_cpu.LongMode && !Cpu.IsCanonical(linear + (ulong)size - 1 | linear))
+            return _cpu.Refuse(segment == SegmentRegister.Ss ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection);
+        if (_checksAlignment && size is (2 or 4 or 8) && (linear & (ulong)(size - 1)) != 0)
+            return _cpu.Refuse(ExceptionVector.AlignmentCheck);
+        return true;
+    }
+
+    private bool Read(ulong linear, Span<byte> into, TlbView view)
+    {
+        if (!Prepare(linear, into.Length, write: false, view)) return false;
+        ReadParts(into);
+        return true;
+    }
+
+    private void ReadParts(Span<byte> into)
+    {
+        Part second = _second; // reading the first may enter the machine, and come back here
+        ReadPart(in _first, into[.._first.Length]);
+        if (second.Length != 0) ReadPart(in second, into[^second.Length..]);
+    }
+
+    /// <summary>Finds the one or two pages of an access, and fills the TLB.</summary>
+    private bool Prepare(ulong linear, int size, bool write, TlbView view)
+    {
+        if (Breakpoints) _cpu.Breakpoints.OnAccess(linear, size, write);
+        var first = (int)Math.Min((ulong)size, PageMask + 1 - (linear & PageMask));
+        _second = default;
+        if (!Find(linear, first, write, view, out _first)) return false;
+        if (first == size) return true;
+        ulong next = linear + (ulong)first;
+        if (!_cpu.LongMode) next = (uint)next;
+        return Find(next, size - first, write, view, out _second);
+    }
+
+    private bool Find(ulong linear, int length, bool write, TlbView view, out Part part)
+    {
+        ulong page = linear & ~PageMask;
+        nint host = (write ? _write : _read)[(int)view].Find(page);
+        if (host != 0)
+        {
+            part = new Part { Host = (byte*)host + (linear & PageMask), Length = length };
+            return true;
+        }
+
+        part = default;
+        bool user = view == TlbView.User;
+        if (!Translate(linear, new PageAccess(write, Fetch: false, user, view != TlbView.SupervisorOnly), out ulong physical)) return false;
+        part = PartAt(physical, length);
+        if (part.Host == null) return true;
+        byte* start = part.Host - (linear & PageMask);
+        if (!write) _read[(int)view].Insert(page, (nint)start);
+        else if (part.Pages is { } pages && !pages.HasCode(part.Offset >> RamBlock.PageBits))
+        {
+            pages.Block.MarkDirty(part.Offset, 1);
+            _write[(int)view].Insert(page, (nint)start);
+            part.Pages = null; // a plain page
+        }
+
+        return true;
+    }
+
+    private bool Translate(ulong linear, in PageAccess access, out ulong physical)
+    {
+        var memory = new Tables(this);
+        if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out PageFaultCode code)) return true;
+        _cpu.State.Cr2 = linear;
+        return _cpu.Refuse(ExceptionVector.PageFault, (uint)code);
+    }
+
+    private PagingRegisters Registers()
+    {
+        ref CpuState state = ref _cpu.State;
+        return new PagingRegisters(state.Cr0, state.Cr3, state.Cr4, state.Efer, PhysicalBits);
+    }
+
+    /// <summary>Who answers at a physical address; the part does not cross a page.</summary>
+    private Part PartAt(ulong physical, int length)
+    {
+        if (!_cpu.State.A20) physical &= ~0x10_0000UL;
+        FlatMap map = (_cpu.State.Smm ? _cpu.Accelerator.SmmMemory : _cpu.Accelerator.Memory).Map;
+        MapEntry entry = map == _map && _entry is { } last && physical - last.Start < last.Length ? last : map.Find(physical);
+        (_map, _entry) = (map, entry);
+        var part = new Part { Physical = physical, Length = length };
+        ulong inside = physical - entry.Start, page = physical & ~PageMask;
+        bool whole = page >= entry.Start && page + PageMask - entry.Start < entry.Length;
+        if (entry.Ram is null || !whole || page == _cpu.Bus.ApicPage) return part;
+        part.Offset = entry.Offset + inside;
+        part.Host = (byte*)entry.Ram.HostAddress + part.Offset;
+        part.ReadOnly = entry.ReadOnly;
+        if (!entry.ReadOnly) part.Pages = _cpu.Accelerator.PagesOf(entry.Ram);
+        return part;
+    }
+
+    private void ReadPart(in Part part, Span<byte> into)
+    {
+        if (part.Host != null)
+        {
+            switch (into.Length)
+            {
+                case 1: into[0] = *part.Host; break;
+                case 2: Unsafe.WriteUnaligned(ref into[0], Unsafe.ReadUnaligned<ushort>(part.Host)); break;
+                case 4: Unsafe.WriteUnaligned(ref into[0], Unsafe.ReadUnaligned<uint>(part.Host)); break;
+                case 8: Unsafe.WriteUnaligned(ref into[0], Unsafe.ReadUnaligned<ulong>(part.Host)); break;
+                default: new ReadOnlySpan<byte>(part.Host, into.Length).CopyTo(into); break;
+            }
+
+            return;
+        }
+
+        ulong at = part.Physical;
+        for (int size; into.Length > 0; into = into[size..], at += (ulong)size)
+        {
+            size = into.Length >= 8 ? 8 : into.Length >= 4 ? 4 : into.Length >= 2 ? 2 : 1;
+            ulong value = _cpu.Outside.ReadMemory(at, size, _cpu.State.Smm);
+            for (var i = 0; i < size; i++) into[i] = (byte)(value >> (i * 8));
+        }
+    }
+
+    private void WritePart(in Part part, ReadOnlySpan<byte> from)
+    {
+        if (part.Host != null && !part.ReadOnly)
+        {
+            WriteHost(part.Host, from);
+            if (part.Pages is not { } pages) return;
+            pages.Block.MarkDirty(part.Offset, from.Length);
+            Interlocked.MemoryBarrier(); // against a processor that marks the page and then reads it
+            if (pages.Take(part.Offset, from.Length)) _cpu.Accelerator.CodeWritten(pages, part.Offset, from.Length, _cpu);
+            return;
+        }
+
+        ulong at = part.Physical;
+        for (int size; from.Length > 0; from = from[size..], at += (ulong)size)
+        {
+            size = from.Length >= 8 ? 8 : from.Length >= 4 ? 4 : from.Length >= 2 ? 2 : 1;
+            ulong value = 0;
+            for (var i = 0; i < size; i++) value |= (ulong)from[i] << (i * 8);
+            _cpu.Outside.WriteMemory(at, size, value, _cpu.State.Smm);
+        }
+    }
+
+    private static void WriteHost(byte* host, ReadOnlySpan<byte> from)
+    {
+        switch (from.Length)
+        {
+            case 1: *host = from[0]; break;
+            case 2: Unsafe.WriteUnaligned(host, Unsafe.ReadUnaligned<ushort>(in from[0])); break;
+            case 4: Unsafe.WriteUnaligned(host, Unsafe.ReadUnaligned<uint>(in from[0])); break;
+            case 8: Unsafe.WriteUnaligned(host, Unsafe.ReadUnaligned<ulong>(in from[0])); break;
+            default: from.CopyTo(new Span<byte>(host, from.Length)); break;
+        }
+    }
+
+    /// <summary>The bytes of an access in one page.</summary>
+    private struct Part
+    {
+        /// <summary>Null when a device answers, or nobody.</summary>
+        public byte* Host;
+        public ulong Physical, Offset;
+        public int Length;
+        public bool ReadOnly;
+
+        /// <summary>Set when a write may have to drop code.</summary>
+        public CodePages? Pages;
+    }
+
+    /// <summary>The page tables, as the walk reaches them.</summary>
+    private readonly ref struct Tables(Mmu mmu) : IPhysicalMemory
+    {
+        public ulong Read(ulong address, int size) => size == 8 ? mmu.ReadPhysical<ulong>(address) : mmu.ReadPhysical<uint>(address);
+
+        public bool TrySet(ulong address, int size, ulong was, ulong value)
+        {
+            Part part = mmu.PartAt(address, size);
+            if (part.Host == null || part.ReadOnly) return true; // tables in ROM: nothing to set
+            bool done = size == 8
+                ? Interlocked.CompareExchange(ref *(ulong*)part.Host, value, was) == was
+                : Interlocked.CompareExchange(ref *(uint*)part.Host, (uint)value, (uint)was) == (uint)was;
+            if (done) part.Pages?.Block.MarkDirty(part.Offset, size);
+            return done;
+        }
+    }
+}

@@ -1,0 +1,32 @@
+using System.Runtime.InteropServices;
+
+namespace Rhea.SoftCpu.Tlb;
+
+/// <summary>One page that may be reached without asking: <c>(linear ^ Tag) &lt;= 4096 - size</c> says that all of an access is in it.</summary>
+/// <remarks>An empty entry's tag is a page that belongs to another entry, so no address matches, canonical or not.</remarks>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TlbEntry
+{
+    public const int Count = 1024;
+
+    /// <summary>The page's linear address.</summary>
+    public ulong Tag;
+
+    /// <summary>From linear to host address.</summary>
+    public nint Delta;
+}
+
+/// <summary>Who accesses: each has entries of its own, so that changing from one to the other flushes nothing.</summary>
+internal enum TlbView
+{
+    /// <summary>Code at CPL 0 to 2, and what the processor does by itself; SMAP does not keep it from user pages.</summary>
+    Supervisor,
+
+    /// <summary>Code at CPL 0 to 2 with SMAP, and without AC.</summary>
+    SupervisorOnly,
+
+    User,
+
+    /// <summary>Always empty, for code whose every access is checked: alignment.</summary>
+    Checked,
+}

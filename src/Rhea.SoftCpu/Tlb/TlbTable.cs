@@ -1,0 +1,87 @@
+using System.Runtime.InteropServices;
+
+namespace Rhea.SoftCpu.Tlb;
+
+/// <summary>The entries for one kind of access by one kind of code, and a list of those in use, so that a flush costs what was filled.</summary>
+/// <remarks>UNSAFE: unmanaged memory that handlers and generated code index. SAFETY: an index is always masked to the table's size.</remarks>
+internal sealed unsafe class TlbTable : IDisposable
+{
+    private readonly TlbEntry* _entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(TlbEntry.Count * sizeof(TlbEntry)), 64);
+    private readonly ushort[] _used = new ushort[TlbEntry.Count];
+    private int _count;
+
+    public TlbTable()
+    {
+        for (var i = 0; i < TlbEntry.Count; i++) _entries[i].Tag = Empty(i);
+    }
+
+    public nint Address => (nint)_entries;
+
+    public TlbEntry* Entries => _entries;
+
+    public void Insert(ulong page, nint host)
+    {
+        var index = (int)(page >> 12) & (TlbEntry.Count - 1);
+        ref TlbEntry entry = ref _entries[index];
+        if (entry.Tag == Empty(index))
+        {
+            if (_count == _used.Length) Compact();
+            _used[_count++] = (ushort)index;
+        }
+
+        entry = new TlbEntry { Tag = page, Delta = host - (nint)page };
+    }
+
+    /// <summary>The host page behind a linear page; 0 when it is not here.</summary>
+    public nint Find(ulong page)
+    {
+        TlbEntry* entry = _entries + (page >> 12 & (TlbEntry.Count - 1));
+        return entry->Tag == page ? (nint)page + entry->Delta : 0;
+    }
+
+    public void Flush()
+    {
+        for (var i = 0; i < _count; i++) _entries[_used[i]].Tag = Empty(_used[i]);
+        _count = 0;
+    }
+
+    public void FlushPage(ulong page)
+    {
+        var index = (int)(page >> 12) & (TlbEntry.Count - 1);
+        if (_entries[index].Tag == page) _entries[index].Tag = Empty(index); // it stays in the list until the next flush
+    }
+
+    /// <summary>Forgets a page of host memory under all its linear addresses.</summary>
+    public void FlushHost(nint host)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            int index = _used[i];
+            ref TlbEntry entry = ref _entries[index];
+            if ((nint)entry.Tag + entry.Delta == host && entry.Tag != Empty(index)) entry.Tag = Empty(index);
+        }
+    }
+
+    /// <summary>Calls back with every host page in the table.</summary>
+    public void ForEach(Action<nint> page)
+    {
+        for (var i = 0; i < _count; i++)
+        {
+            TlbEntry entry = _entries[_used[i]];
+            if (entry.Tag != Empty(_used[i])) page((nint)entry.Tag + entry.Delta);
+        }
+    }
+
+    public void Dispose() => NativeMemory.AlignedFree(_entries);
+
+    private static ulong Empty(int index) => ~((ulong)index << 12);
+
+    /// <summary>Pages flushed one by one left their places in the list; the same entry may be in it more than once.</summary>
+    private void Compact()
+    {
+        _count = 0;
+        for (var i = 0; i < TlbEntry.Count; i++)
+            if (_entries[i].Tag != Empty(i)) _used[_count++] = (ushort)i;
+        if (_count == _used.Length) Flush();
+    }
+}

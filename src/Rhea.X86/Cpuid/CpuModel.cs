@@ -1,0 +1,195 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
+using Rhea.Core;
+using Rhea.Core.Config;
+using Rhea.Core.Cpu;
+
+namespace Rhea.X86.Cpuid;
+
+/// <summary>The processors that <c>-cpu</c> names, and the CPUID leaves each shows, with QEMU 7.2's values.</summary>
+public sealed class CpuModel
+{
+    private const string Base = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor";
+    private const string Base64 = Base + " mce mca mtrr pse36 clflush cx16 syscall nx lm";
+
+    /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
+    private const string Implemented = Base64 + " lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp "
+        + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor";
+
+    private static readonly CpuModel[] Models =
+    [
+        new("qemu64", "QEMU Virtual CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Base64 + " lahf-lm svm"),
+        new("kvm64", "Common KVM processor", "GenuineIntel", 15, 6, 1, 0xD, 0x8000_0008, Base64),
+        new("qemu32", "QEMU Virtual CPU version 2.5+", "GenuineIntel", 6, 6, 3, 4, 0x8000_0004, Base + " mce"),
+        new("max", "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented),
+    ];
+
+    private readonly string _name, _brand, _vendor;
+    private readonly uint _family, _model, _stepping, _level, _extendedLevel;
+    private readonly uint[] _features;
+
+    private CpuModel(string name, string brand, string vendor, uint family, uint model, uint stepping, uint level, uint extendedLevel, string features)
+    {
+        (_name, _brand, _vendor, _family, _model, _stepping) = (name, brand, vendor, family, model, stepping);
+        (_level, _extendedLevel, _features) = (level, extendedLevel, CpuFeatures.Parse(features));
+    }
+
+    /// <summary>Names, for <c>-cpu help</c>.</summary>
+    public static IEnumerable<string> All => Models.Select(model => model._name);
+
+    /// <summary>The most that the software processor can show.</summary>
+    public static IReadOnlyList<CpuidLeaf> Everything { get; } = Build(new CpuConfig { Model = "max" }, new SmpConfig(), 0, null);
+
+    /// <summary>The leaves of one processor of a machine.</summary>
+    /// <param name="config">The user's model and changes.</param>
+    /// <param name="smp">The topology.</param>
+    /// <param name="index">Which processor; its APIC id follows from the topology.</param>
+    /// <param name="supported">What the accelerator offers; null is no limit.</param>
+    /// <exception cref="ConfigException">The model or a feature does not exist, or the accelerator lacks it.</exception>
+    public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported)
+    {
+        CpuModel model = Models.FirstOrDefault(model => model._name == config.Model)
+            ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All)}'?");
+        var features = (uint[])model._features.Clone();
+        foreach ((string name, bool on) in config.Features) model.Apply(name, on, features, supported);
+        if (supported is not null)
+        {
+            var offered = new Features(supported);
+            for (var i = 0; i < features.Length; i++) features[i] &= offered.Word((FeatureWord)i);
+        }
+
+        return model.Leaves(features, new Topology(smp, index), config);
+    }
+
+    private void Apply(string name, bool on, uint[] features, IReadOnlyList<CpuidLeaf>? supported)
+    {
+        if (!CpuFeatures.TryFind(name, out FeatureWord word, out int bit))
+            throw new ConfigException($"Property '{_name}-x86_64-cpu.{name}' not found; did you mean '{Nearest(name, CpuFeatures.All)}'?");
+        if (on && supported is not null && !new Features(supported).Has(name))
+            throw new ConfigException($"-cpu {_name}: this accelerator has no '{name}'; leave it out");
+        if (on) features[(int)word] |= 1u << bit;
+        else features[(int)word] &= ~(1u << bit);
+    }
+
+    private List<CpuidLeaf> Leaves(uint[] features, Topology topology, CpuConfig config)
+    {
+        uint family = Number(config, "family", _family), modelNumber = Number(config, "model", _model), stepping = Number(config, "stepping", _stepping);
+        uint signature = stepping | (modelNumber & 15) << 4 | modelNumber >> 4 << 16 | (family > 15 ? 0xF00 | (family - 15) << 20 : family << 8);
+        uint level = Math.Max(_level, features[(int)FeatureWord.Leaf7Ebx] != 0 ? 7u : 0);
+        bool amd = _vendor == "AuthenticAMD", many = topology.LogicalPerPackage > 1;
+        uint edx = features[(int)FeatureWord.Leaf1Edx] | (many ? 1u << 28 : 0);
+        uint clflush = (edx >> 19 & 1) * 8 << 8;
+        uint commonEdx = amd ? features[0] & 0x0183_F3FF : 0; // AMD repeats leaf 1's bits
+        var leaves = new List<CpuidLeaf>
+        {
+            Vendor(0, level),
+            new(1, 0, signature, (uint)topology.ApicId << 24 | (many ? (uint)topology.LogicalPerPackage << 16 : 0) | clflush, features[(int)FeatureWord.Leaf1Ecx], edx),
+            new(2, 0, 1, 0, 0x4D, 0x2C_307D),
+            new(6, 0, features[(int)FeatureWord.Leaf6Eax], 0, 0, 0),
+            new(7, 0, 0, features[(int)FeatureWord.Leaf7Ebx], features[(int)FeatureWord.Leaf7Ecx], features[(int)FeatureWord.Leaf7Edx]),
+            new(0xB, 0, (uint)topology.ThreadBits, (uint)topology.Threads, 0x100, (uint)topology.ApicId),
+            new(0xB, 1, (uint)topology.PackageBits, (uint)topology.LogicalPerPackage, 0x201, (uint)topology.ApicId),
+            new(0xB, 2, 0, 0, 2, (uint)topology.ApicId),
+            Text(0x4000_0000, 0x4000_0001, "TCGTCGTCGTCG"),
+            new(0x4000_0001, 0, 0, 0, 0, 0),
+            Vendor(0x8000_0000, _extendedLevel),
+            new(0x8000_0001, 0, signature, 0, features[(int)FeatureWord.Extended1Ecx] | (amd && many ? 2u : 0), features[(int)FeatureWord.Extended1Edx] | commonEdx),
+            Brand(0), Brand(1), Brand(2),
+            new(0x8000_0005, 0, 0x01FF_01FF, 0x01FF_01FF, 0x4002_0140, 0x4002_0140),
+            new(0x8000_0006, 0, 0x4200_4200, 0, 0x0200_8140, 0x0080_8140),
+            new(0x8000_0007, 0, 0, 0, 0, 0),
+            new(0x8000_0008, 0, (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0 ? 0x3028u : 0x20u, 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
+        };
+        AddCaches(leaves, topology);
+        return leaves;
+    }
+
+    /// <summary>Leaf 4: 32 KiB of data and of code and 4 MiB for each core, 16 MiB for all (the "legacy" caches).</summary>
+    private static void AddCaches(List<CpuidLeaf> leaves, Topology topology)
+    {
+        uint cores = (uint)(topology.CoresPerPackage - 1) << 26, sharedByCore = (uint)(topology.Threads - 1) << 14;
+        uint sharedByAll = ((1u << topology.PackageBits) - 1) << 14;
+        leaves.Add(new CpuidLeaf(4, 0, 0x121 | sharedByCore | cores, 0x1C0_003F, 63, 1));
+        leaves.Add(new CpuidLeaf(4, 1, 0x122 | sharedByCore | cores, 0x1C0_003F, 63, 1));
+        leaves.Add(new CpuidLeaf(4, 2, 0x143 | sharedByCore | cores, 0x3C0_003F, 4095, 1));
+        leaves.Add(new CpuidLeaf(4, 3, 0x163 | sharedByAll | cores, 0x3C0_003F, 16383, 6));
+    }
+
+    private static uint Number(CpuConfig config, string name, uint otherwise)
+    {
+        foreach ((string key, string value) in config.Properties)
+        {
+            if (key != name) continue;
+            return uint.TryParse(value, out uint number) ? number : throw new ConfigException($"-cpu: {name}={value} is no number");
+        }
+
+        return otherwise;
+    }
+
+    /// <summary>Twelve characters in EBX, EDX, ECX.</summary>
+    private CpuidLeaf Vendor(uint leaf, uint eax) => new(leaf, 0, eax, Four(_vendor, 0), Four(_vendor, 8), Four(_vendor, 4));
+
+    private static CpuidLeaf Text(uint leaf, uint eax, string text) => new(leaf, 0, eax, Four(text, 0), Four(text, 4), Four(text, 8));
+
+    private CpuidLeaf Brand(int part)
+    {
+        string text = _brand.PadRight(48, '\0');
+        return new CpuidLeaf(0x8000_0002 + (uint)part, 0, Four(text, part * 16), Four(text, (part * 16) + 4), Four(text, (part * 16) + 8), Four(text, (part * 16) + 12));
+    }
+
+    private static uint Four(string text, int at) => BinaryPrimitives.ReadUInt32LittleEndian(Encoding.ASCII.GetBytes(text, at, 4));
+
+    private static string Nearest(string name, IEnumerable<string> names) => names.MinBy(other => Distance(name, other))!;
+
+    /// <summary>How many letters to insert, remove or change.</summary>
+    private static int Distance(string from, string to)
+    {
+        var row = new int[to.Length + 1];
+        for (var j = 0; j <= to.Length; j++) row[j] = j;
+        for (var i = 1; i <= from.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (var j = 1; j <= to.Length; j++)
+            {
+                int change = diagonal + (from[i - 1] == to[j - 1] ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(change, Math.Min(row[j], row[j - 1]) + 1);
+            }
+        }
+
+        return row[^1];
+    }
+}
+
+/// <summary>A processor's place: thread, core, die, socket, and the APIC id that spells it out in fields of whole bits.</summary>
+public sealed class Topology
+{
+    public Topology(SmpConfig smp, int index)
+    {
+        (Threads, int cores, int dies) = (smp.Threads, smp.Cores, smp.Dies);
+        ThreadBits = Bits(Threads);
+        int coreBits = Bits(cores), dieBits = Bits(dies);
+        PackageBits = ThreadBits + coreBits + dieBits;
+        CoresPerPackage = cores * dies;
+        LogicalPerPackage = Threads * CoresPerPackage;
+        int thread = index % Threads, core = index / Threads % cores, die = index / (Threads * cores) % dies, socket = index / LogicalPerPackage;
+        ApicId = thread | core << ThreadBits | die << (ThreadBits + coreBits) | socket << PackageBits;
+    }
+
+    public int Threads { get; }
+
+    public int CoresPerPackage { get; }
+
+    public int LogicalPerPackage { get; }
+
+    /// <summary>Bits of the APIC id that number the threads of a core, and the threads of a package.</summary>
+    public int ThreadBits { get; }
+
+    public int PackageBits { get; }
+
+    public int ApicId { get; }
+
+    private static int Bits(int count) => count <= 1 ? 0 : BitOperations.Log2((uint)count - 1) + 1;
+}
