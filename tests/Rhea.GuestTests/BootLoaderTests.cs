@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace Rhea.GuestTests;
+
+/// <summary>Boot loaders from CDs and disks to their prompts.</summary>
+public class BootLoaderTests
+{
+    private static readonly string[] Screen = [.. Emulator.WithMonitor, "-display", "none", "-nic", "none"];
+
+    [Fact]
+    public async Task Grub_from_a_cd_reaches_its_prompt()
+    {
+        await using Emulator rhea = Emulator.Rhea([.. Screen, "-cdrom", Assets.GrubCd, "-boot", "d"]);
+
+        await rhea.WaitForScreen("GNU GRUB");
+        await rhea.Monitor("sendkey c");
+        await rhea.WaitForScreen("grub>");
+    }
+
+    [Fact]
+    public async Task Grub_from_a_disk_shows_its_menu()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        string image = Assets.Installed("/usr/bin/grub-mkimage", "grub-common");
+        await File.WriteAllTextAsync(folder["grub.cfg"], "set timeout=-1\nmenuentry 'First of two' { true }\nmenuentry 'Second of two' { true }\n", TestContext.Current.CancellationToken);
+        await File.WriteAllTextAsync(folder["early.cfg"], "configfile (memdisk)/grub.cfg\n", TestContext.Current.CancellationToken);
+        Run(image, "-O", "i386-pc", "-o", folder["core.img"], "-p", "/", "-c", folder["early.cfg"],
+            "-m", Memdisk(folder), "biosdisk", "memdisk", "tar", "configfile", "normal", "test", "echo");
+        byte[] boot = File.ReadAllBytes(Assets.Installed("/usr/lib/grub/i386-pc/boot.img", "grub-pc-bin")), core = File.ReadAllBytes(folder["core.img"]);
+        var disk = new byte[4 << 20];
+        boot.CopyTo(disk, 0);
+        core.CopyTo(disk, 512);
+        await File.WriteAllBytesAsync(folder["disk"], disk, TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Emulator.Rhea([.. Screen, "-drive", $"file={folder["disk"]},format=raw"]);
+
+        await rhea.WaitForScreen("Second of two");
+    }
+
+    [Fact]
+    public async Task Isolinux_reaches_its_prompt()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        Directory.CreateDirectory(folder["cd"]);
+        File.Copy(Assets.Installed("/usr/lib/ISOLINUX/isolinux.bin", "isolinux"), folder["cd/isolinux.bin"]);
+        File.Copy(Assets.Installed("/usr/lib/syslinux/modules/bios/ldlinux.c32", "syslinux-common"), folder["cd/ldlinux.c32"]);
+        await File.WriteAllTextAsync(folder["cd/isolinux.cfg"], "PROMPT 1\nSAY Booted by isolinux\n", TestContext.Current.CancellationToken);
+        Run(Assets.Installed("/usr/bin/xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-o", folder["iso"], "-b", "isolinux.bin", "-c", "boot.cat",
+            "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", folder["cd"]);
+
+        await using Emulator rhea = Emulator.Rhea([.. Screen, "-cdrom", folder["iso"], "-boot", "d"]);
+
+        await rhea.WaitForScreen("Booted by isolinux");
+        await rhea.WaitForScreen("boot:");
+    }
+
+    [Fact]
+    public async Task Syslinux_from_a_disk_reaches_its_prompt()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await using (FileStream file = File.Create(folder["disk"])) file.SetLength(16 << 20);
+        Run(Assets.Installed("/usr/sbin/mkfs.fat", "dosfstools"), "-F", "16", folder["disk"]);
+        Run(Assets.Installed("/usr/bin/syslinux", "syslinux"), "--install", folder["disk"]);
+        await File.WriteAllTextAsync(folder["syslinux.cfg"], "PROMPT 1\nSAY Booted by syslinux\n", TestContext.Current.CancellationToken);
+        Run(Assets.Installed("/usr/bin/mcopy", "mtools"), "-i", folder["disk"], folder["syslinux.cfg"], "::syslinux.cfg");
+
+        await using Emulator rhea = Emulator.Rhea([.. Screen, "-drive", $"file={folder["disk"]},format=raw"]);
+
+        await rhea.WaitForScreen("Booted by syslinux");
+        await rhea.WaitForScreen("boot:");
+    }
+
+    private static string Memdisk(TemporaryFolder folder)
+    {
+        Run("/bin/tar", "-C", folder[""], "-cf", folder["memdisk.tar"], "grub.cfg");
+        return folder["memdisk.tar"];
+    }
+
+    private static void Run(string program, params string[] arguments)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
+        string errors = process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
+    }
+}

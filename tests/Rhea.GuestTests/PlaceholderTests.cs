@@ -1,9 +1,0 @@
-using Xunit;
-
-namespace Rhea.GuestTests;
-
-public class VersionTests
-{
-    [Fact]
-    public void The_library_is_there() => Assert.NotNull(new VirtualMachine());
-}
