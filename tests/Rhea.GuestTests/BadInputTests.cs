@@ -1,0 +1,41 @@
+using Xunit;
+
+namespace Rhea.GuestTests;
+
+/// <summary>What the user can get wrong ends in one sentence on stderr and status 1, and never in a stack trace.</summary>
+public class BadInputTests
+{
+    public static TheoryData<string, string> Wrong => new()
+    {
+        { "-drive file=/nonexistent/a.img,format=raw", "Could not open '/nonexistent/a.img': No such file or directory" },
+        { "-hda /", "Could not open '/'" },
+        { "-cdrom /nonexistent.iso", "No such file or directory" },
+        { "-kernel /etc/hostname", "/etc/hostname" },
+        { "-kernel /nonexistent", "/nonexistent" },
+        { "-bios /etc/hostname", "could not load PC BIOS '/etc/hostname'" },
+        { "-bios nosuchbios.bin", "could not load PC BIOS 'nosuchbios.bin'" },
+        { "-device nosuchdevice", "nosuchdevice" },
+        { "-device isa-debug-exit,nosuch=1", "nosuch" },
+        { "-memory 12", "-memory: invalid option" },
+        { "-m 12x", "12x" },
+        { "-smp 0", "smp" },
+        { "-cpu nosuchcpu", "nosuchcpu" },
+        { "-cpu qemu64,+nosuchfeature", "nosuchfeature" },
+        { "-machine nosuchmachine", "nosuchmachine" },
+        { "-machine pc,acpi=perhaps", "acpi" },
+        { "-accel nosuchaccel", "nosuchaccel" },
+        { "-boot order=q", "q" },
+        { "-netdev user,id=n", "netdev" },
+    };
+
+    [Theory, MemberData(nameof(Wrong))]
+    public async Task Is_refused_in_a_sentence(string options, string says)
+    {
+        await using Emulator rhea = Emulator.Rhea([.. options.Split(' '), "-display", "none", "-S"]);
+
+        Assert.Equal(1, await rhea.Exit(TimeSpan.FromSeconds(60)));
+        Assert.Contains(says, rhea.Errors, StringComparison.Ordinal);
+        Assert.StartsWith("rhea: ", rhea.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", rhea.Errors, StringComparison.Ordinal);
+    }
+}
