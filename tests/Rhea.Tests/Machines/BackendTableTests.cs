@@ -1,5 +1,5 @@
 using Rhea.Core;
-using Rhea.Core.Backends;
+using Rhea.Devices.Debug;
 using Rhea.Tests.Devices;
 using Xunit;
 
@@ -8,24 +8,32 @@ namespace Rhea.Tests.Machines;
 public class BackendTableTests
 {
     private readonly PcBench _pc = new();
+    private readonly TestWire _wire = new();
+
+    public BackendTableTests() => _pc.Chardevs.Add("com1", _wire);
 
     [Fact]
     public void A_device_finds_its_back_end_by_name()
     {
-        var wire = new Wire();
-        _pc.Chardevs.Add("com1", wire);
+        DebugConsole console = Plug("com1");
 
-        Assert.Same(wire, _pc.IsaSlot().Chardev("com1"));
-        Assert.Null(_pc.IsaSlot().Chardev(""));
+        Assert.Same(console, _wire.Device);
+    }
+
+    [Fact]
+    public void Without_a_name_it_has_none()
+    {
+        Plug("");
+
+        Assert.Null(_wire.Device);
     }
 
     [Fact]
     public void One_back_end_serves_one_device()
     {
-        _pc.Chardevs.Add("com1", new Wire());
-        _pc.IsaSlot().Chardev("com1");
+        Plug("com1");
 
-        var error = Assert.Throws<ConfigException>(() => _pc.PciSlot().Chardev("com1"));
+        var error = Assert.Throws<ConfigException>(() => Plug("com1"));
 
         Assert.Equal("Property 'chardev' can't take value 'com1', it's in use", error.Message);
     }
@@ -38,16 +46,5 @@ public class BackendTableTests
         Assert.Equal("Property 'drive' can't find value 'hd0'", error.Message);
     }
 
-    private sealed class Wire : ICharBackend
-    {
-        public int Write(ReadOnlySpan<byte> bytes) => bytes.Length;
-
-        public void Attach(ICharFrontend? frontend)
-        {
-        }
-
-        public void ResumeReading()
-        {
-        }
-    }
+    private DebugConsole Plug(string chardev) => new(_pc.IsaSlot(), new() { Chardev = chardev });
 }
