@@ -32,7 +32,7 @@ public sealed record MachineConfig
 
     public IReadOnlyList<MonitorConfig> Monitors { get; init; } = [];
 
-    /// <summary>Chardev id of <c>-debugcon</c>.</summary>
+    /// <summary>Chardev id of <c>-debugcon</c>: port E9h.</summary>
     public string? DebugConsole { get; init; }
 
     /// <summary>"std" or "none".</summary>
@@ -58,9 +58,17 @@ public sealed record MachineConfig
     /// <summary><c>-S</c>.</summary>
     public bool StartsPaused { get; init; }
 
+    /// <summary>A reset of the guest's ends the machine.</summary>
     public bool NoReboot { get; init; }
 
+    /// <summary>When the guest powers itself off, the machine stays, stopped.</summary>
     public bool NoShutdown { get; init; }
+
+    /// <summary>When the guest says that it has crashed: "pause", "shutdown", "exit-failure", "none".</summary>
+    public string OnPanic { get; init; } = "shutdown";
+
+    /// <summary>No graphical output: firmware uses the serial port (<c>-nographic</c>).</summary>
+    public bool NoGraphic { get; init; }
 
     /// <summary>Without the devices a PC has by default: <c>-nodefaults</c>.</summary>
     public bool NoDefaults { get; init; }
@@ -76,6 +84,9 @@ public sealed record MachineConfig
 public sealed record MachineSwitches
 {
     public bool Acpi { get; init; } = true;
+
+    /// <summary>A floppy without a boot signature is not booted from.</summary>
+    public bool FloppyBootCheck { get; init; } = true;
 
     public bool Hpet { get; init; } = true;
 
@@ -130,15 +141,13 @@ public sealed record DriveConfig
     /// <summary>Name of the top node and back end: "ide0-hd0" when the user gave none.</summary>
     public required string Id { get; init; }
 
-    /// <summary>"ide", "floppy", "none".</summary>
+    /// <summary>"ide", or "none" for a drive that a <c>-device</c> names.</summary>
     public string Interface { get; init; } = "ide";
 
-    /// <summary>Bus number on the interface, -1 for the next free place.</summary>
-    public int Bus { get; init; } = -1;
+    /// <summary>Bus number on the interface.</summary>
+    public int Bus { get; init; }
 
-    public int Unit { get; init; } = -1;
-
-    public int Index { get; init; } = -1;
+    public int Unit { get; init; }
 
     /// <summary>"disk" or "cdrom".</summary>
     public string Media { get; init; } = "disk";
@@ -149,6 +158,7 @@ public sealed record DriveConfig
     /// <summary>"raw", …; null is to be found out.</summary>
     public string? Format { get; init; }
 
+    /// <summary>Null follows from the medium: a CD is, a disk is not.</summary>
     public bool? ReadOnly { get; init; }
 
     /// <summary>Writes go to a temporary file and are lost at the end.</summary>
@@ -157,25 +167,49 @@ public sealed record DriveConfig
     /// <summary>"writeback", "none", "writethrough", "directsync", "unsafe".</summary>
     public string Cache { get; init; } = "writeback";
 
-    public string? Serial { get; init; }
+    /// <summary>"threads", "native", "io_uring".</summary>
+    public string Aio { get; init; } = "threads";
 
     public string ReadError { get; init; } = "report";
 
     public string WriteError { get; init; } = "enospc";
 
+    /// <summary>What the guest discards is given back to the host.</summary>
     public bool Discard { get; init; }
 
-    public bool Locking { get; init; } = true;
+    /// <summary>"off", "on", "unmap".</summary>
+    public string DetectZeroes { get; init; } = "off";
+
+    /// <summary>"auto", "on", "off": QEMU's byte-range locks on the image.</summary>
+    public string Locking { get; init; } = "auto";
+
+    /// <summary>How the user spelt it, for messages: "-hda disk.img". Empty for a drive that a PC has by default.</summary>
+    public string Origin { get; init; } = "";
 }
 
 /// <summary>One <c>-device</c>.</summary>
-public sealed record DeviceConfig(string Driver, IReadOnlyList<KeyValuePair<string, string>> Properties);
+/// <param name="Driver">The device type.</param>
+/// <param name="Properties">As given, <c>id</c>, <c>bus</c> and <c>addr</c> among them.</param>
+public sealed record DeviceConfig(string Driver, IReadOnlyList<KeyValuePair<string, string>> Properties)
+{
+    public string? Id { get; init; }
+
+    /// <summary>How the user spelt it, for messages: "-device VGA,addr=2".</summary>
+    public string Origin { get; init; } = "";
+}
 
 /// <summary>One <c>-global</c>.</summary>
 public sealed record GlobalProperty(string Driver, string Property, string Value);
 
 /// <summary>One <c>-chardev</c>: its back end and that back end's properties.</summary>
-public sealed record ChardevConfig(string Id, string Backend, IReadOnlyList<KeyValuePair<string, string>> Properties);
+public sealed record ChardevConfig(string Id, string Backend, IReadOnlyList<KeyValuePair<string, string>> Properties)
+{
+    /// <summary>Several front ends share it; Ctrl-A C moves the keyboard between them.</summary>
+    public bool Mux { get; init; }
+
+    /// <summary>How the user spelt it, for messages: "-serial unix:/tmp/serial".</summary>
+    public string Origin { get; init; } = "";
+}
 
 /// <summary>One <c>-mon</c>.</summary>
 public sealed record MonitorConfig(string Chardev, bool Qmp, bool Pretty);
@@ -197,7 +231,7 @@ public sealed record BootConfig
     /// <summary>Milliseconds the menu or picture stays; null is the firmware's choice.</summary>
     public int? SplashTime { get; init; }
 
-    /// <summary>Milliseconds before a failed boot is tried again; null is never.</summary>
+    /// <summary>Milliseconds before a failed boot is tried again; -1 is never, null the firmware's choice.</summary>
     public int? RebootTimeout { get; init; }
 
     public bool Strict { get; init; }
@@ -211,19 +245,29 @@ public sealed record FirmwareConfig
 
     /// <summary><c>-L</c>, in order, before the usual places.</summary>
     public IReadOnlyList<string> SearchPaths { get; init; } = [];
+
+    /// <summary><c>-option-rom</c>: files, in order.</summary>
+    public IReadOnlyList<string> OptionRoms { get; init; } = [];
 }
 
 /// <summary>A kernel to boot without a boot loader.</summary>
 public sealed record KernelConfig(string Path, string? Initrd, string? CommandLine);
 
 /// <summary>One <c>-fw_cfg</c>: a file or a string under a name.</summary>
-public sealed record FwCfgEntry(string Name, string? File, string? Text);
+public sealed record FwCfgEntry(string Name, string? File, string? Text)
+{
+    /// <summary>How the user spelt it, for messages.</summary>
+    public string Origin { get; init; } = "";
+}
 
 /// <summary><c>-rtc</c>.</summary>
 public sealed record RtcConfig
 {
-    /// <summary>"utc", "localtime" or a date.</summary>
-    public string Base { get; init; } = "utc";
+    /// <summary>The guest's calendar runs in the host's time zone, else in UTC.</summary>
+    public bool LocalTime { get; init; }
+
+    /// <summary>The date and time at the start; null is the host's.</summary>
+    public DateTime? Start { get; init; }
 
     /// <summary>"host", "rt" or "vm".</summary>
     public string Clock { get; init; } = "host";

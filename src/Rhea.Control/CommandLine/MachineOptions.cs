@@ -1,0 +1,143 @@
+using Rhea.Core;
+using Rhea.Core.Config;
+
+namespace Rhea.Control.CommandLines;
+
+/// <summary>The board, its switches, its memory and what runs its processors.</summary>
+internal static class MachineOptions
+{
+    public static IReadOnlyList<Option> All { get; } =
+    [
+        new("machine", "[type=]name[,prop[=value][,...]]", "choose the machine and its switches ('-machine help' lists machines,\n'-machine NAME,help' the switches)", Machine),
+        new("M", "name", "", Machine),
+        new("accel", "[accel=]accelerator[,prop[=value][,...]]", "choose what runs guest code ('-accel help' for a list)", Accelerator),
+        new("enable-kvm", null, "run guest code with KVM: the same as -accel kvm", (draft, _) => Accelerator(draft, "kvm")),
+        new("m", "[size=]megs", "give the guest this much memory; k, M, G and T may follow [default=128M]", Memory),
+        new("no-acpi", null, "leave ACPI out: the same as -machine acpi=off", (draft, _) => Switch(draft, switches => switches with { Acpi = false })),
+        new("no-hpet", null, "leave the HPET out: the same as -machine hpet=off", (draft, _) => Switch(draft, switches => switches with { Hpet = false })),
+        new("no-fd-bootchk", null, "boot from a floppy disk without a boot signature too", (draft, _) => Switch(draft, switches => switches with { FloppyBootCheck = false })),
+    ];
+
+    /// <summary>A switch of <c>-machine</c>, by QEMU's name.</summary>
+    private static readonly (string Name, string Type, string Help, Action<Draft, string> Apply)[] Switches =
+    [
+        ("accel", "string", "Accelerators to try, with colons between them", AcceleratorList),
+        ("acpi", "OnOffAuto", "Firmware finds ACPI tables", (draft, text) => { bool on = OnOff("acpi", text); Switch(draft, switches => switches with { Acpi = on }); }),
+        ("dump-guest-core", "bool", "Guest memory may be in a core dump of the emulator", (_, text) => OnOff("dump-guest-core", text)),
+        ("graphics", "bool", "Firmware shows itself on the display", (draft, text) => { bool on = OnOff("graphics", text); Switch(draft, switches => switches with { Graphics = on }); }),
+        ("hpet", "bool", "There is a high precision event timer", (draft, text) => { bool on = OnOff("hpet", text); Switch(draft, switches => switches with { Hpet = on }); }),
+        ("i8042", "bool", "There is a keyboard controller", (draft, text) => { bool on = OnOff("i8042", text); Switch(draft, switches => switches with { I8042 = on }); }),
+        ("max-ram-below-4g", "size", "Most memory below 4 GiB", (draft, text) => MaxRamBelow4G(draft, text)),
+        ("mem-merge", "bool", "The host may merge equal pages", (_, text) => OnOff("mem-merge", text)),
+        ("smbus", "bool", "There is a system management bus", (draft, text) => { bool on = OnOff("smbus", text); Switch(draft, switches => switches with { Smbus = on }); }),
+        ("smm", "OnOffAuto", "Processors have a system management mode", (draft, text) => { bool on = OnOff("smm", text); Switch(draft, switches => switches with { Smm = on }); }),
+        ("usb", "bool", "There is a USB controller", (_, text) => { if (OnOff("usb", text)) throw LaterOptions.NotYet("usb=on"); }),
+        ("vmport", "OnOffAuto", "There is a VMware port", (draft, text) => { bool on = OnOff("vmport", text); Switch(draft, switches => switches with { VmPort = on }); }),
+    ];
+
+    private static void Machine(Draft draft, string text)
+    {
+        KeyValues keys = KeyValues.Parse(draft.Machine.Type + "-machine", text, implied: "type");
+        string? type = keys.Take("type");
+        if (type is "help" or "?")
+        {
+            draft.Answer = List(draft.Catalogue.Machines);
+            return;
+        }
+
+        if (type is not null)
+        {
+            Choice machine = draft.Catalogue.Machines.FirstOrDefault(machine => machine.Name == type || machine.Alias == type)
+                ?? throw new ConfigException("unsupported machine type\nUse -machine help to list supported machines");
+            draft.Machine = draft.Machine with { Type = machine.Name };
+            keys = KeyValues.Of(machine.Name + "-machine", keys.Left);
+        }
+
+        if (keys.Take("help") is not null)
+        {
+            draft.Answer = $"{draft.Machine.Type}-machine options:\n"
+                + string.Concat(Switches.Select(entry => $"  {entry.Name + "=<" + entry.Type + ">",-22} - {entry.Help}\n"));
+            return;
+        }
+
+        foreach ((string name, _, _, Action<Draft, string> apply) in Switches)
+            if (keys.Take(name) is { } value) apply(draft, value);
+        keys.RejectUnknown();
+    }
+
+    private static string List(IReadOnlyList<Choice> machines)
+    {
+        IEnumerable<string> lines = machines.SelectMany(machine => (string[])
+        [
+            .. machine.Alias is null ? [] : (string[])[$"{machine.Alias,-20} {machine.Summary} (alias of {machine.Name})\n"],
+            $"{machine.Name,-20} {machine.Summary}{(machine == machines[0] ? " (default)" : "")}\n",
+        ]);
+        return "Supported machines are:\n" + string.Concat(lines);
+    }
+
+    private static void Switch(Draft draft, Func<MachineSwitches, MachineSwitches> change) =>
+        draft.Machine = draft.Machine with { Switches = change(draft.Machine.Switches) };
+
+    private static bool OnOff(string key, string text) => text switch
+    {
+        "on" or "yes" or "true" or "auto" => true,
+        "off" or "no" or "false" => false,
+        _ => throw new ConfigException($"Parameter '{key}' does not accept value '{text}'"),
+    };
+
+    private static void MaxRamBelow4G(Draft draft, string text)
+    {
+        ulong size = KeyValues.Parse(null, $"max-ram-below-4g={text}").Size("max-ram-below-4g")!.Value;
+        if (size > 4UL << 30)
+            throw new ConfigException($"Machine option 'max-ram-below-4g={size}' expects size less than or equal to 4G");
+        Switch(draft, switches => switches with { MaxRamBelow4G = size });
+    }
+
+    private static void AcceleratorList(Draft draft, string text)
+    {
+        string[] names = text.Split(':', StringSplitOptions.RemoveEmptyEntries);
+        string[] usable = [.. names.Where(name => name is "tcg" or "soft")];
+        if (usable.Length == 0) Accelerator(draft, names.FirstOrDefault(""));
+        else draft.Machine = draft.Machine with { Accelerators = [.. usable.Select(name => new AcceleratorConfig(name, []))] };
+    }
+
+    private static void Accelerator(Draft draft, string text)
+    {
+        KeyValues keys = KeyValues.Parse("tcg-accel", text, implied: "accel");
+        string name = keys.Take("accel") ?? throw new ConfigException("Parameter 'accel' is missing");
+        switch (name)
+        {
+            case "help" or "?":
+                draft.Answer = "Accelerators supported by rhea:\ntcg\nsoft\n";
+                return;
+            case "tcg" or "soft":
+                break;
+            case "kvm" or "xen" or "qtest":
+                throw LaterOptions.NotYet($"accelerator {name}");
+            default:
+                throw new ConfigException($"invalid accelerator {name}");
+        }
+
+        IReadOnlyList<KeyValuePair<string, string>> properties = [.. keys.Left];
+        string thread = keys.String("thread", "multi");
+        if (thread == "single") throw LaterOptions.NotYet("thread=single");
+        if (thread != "multi") throw new ConfigException($"Invalid 'thread' setting {thread}");
+        _ = keys.Int32("tb-size");
+        if (keys.Bool("split-wx", false)) throw LaterOptions.NotYet("split-wx=on");
+        keys.RejectUnknown();
+        IReadOnlyList<AcceleratorConfig> before = draft.AccelGiven ? draft.Machine.Accelerators : [];
+        draft.AccelGiven = true;
+        draft.Machine = draft.Machine with { Accelerators = [.. before, new AcceleratorConfig(name, properties)] };
+    }
+
+    /// <summary>Whole 8 KiB, as QEMU rounds it.</summary>
+    private static void Memory(Draft draft, string text)
+    {
+        KeyValues keys = KeyValues.Parse(null, text, implied: "size");
+        ulong? size = keys.Size("size", suffix: 'M');
+        if (keys.Int32("slots", 0) != 0 || keys.Has("maxmem")) throw LaterOptions.NotYet("memory hot-plug (slots=, maxmem=)");
+        keys.RejectUnknown();
+        if (size > long.MaxValue) throw new ConfigException("ram size too large");
+        if (size is > 0) draft.Machine = draft.Machine with { Memory = (size.Value + 0x1FFF) & ~0x1FFFUL };
+    }
+}

@@ -1,0 +1,71 @@
+using Rhea.Core.Config;
+
+namespace Rhea.Control.CommandLines;
+
+/// <summary>How the machine runs, and what is written down meanwhile.</summary>
+internal static class RunOptions
+{
+    private static readonly (string Name, string Help)[] LogItems =
+    [
+        ("guest_errors", "log when the guest OS does something invalid (eg accessing a\nnon-existent register)"),
+        ("unimp", "log unimplemented functionality"),
+        ("trace:NAME", "log every step of the device of that name or path; * stands for any letters"),
+    ];
+
+    private static readonly string[] LaterLogItems =
+        ["out_asm", "in_asm", "op", "op_opt", "op_ind", "int", "exec", "cpu", "fpu", "mmu", "pcall", "cpu_reset", "page", "nochain", "plugin", "strace", "tid"];
+
+    public static IReadOnlyList<Option> All { get; } =
+    [
+        new("S", null, "wait for 'c' in the monitor before the guest starts", (draft, _) => draft.Machine = draft.Machine with { StartsPaused = true }),
+        new("no-reboot", null, "end instead of resetting", (draft, _) => draft.Machine = draft.Machine with { NoReboot = true }),
+        new("no-shutdown", null, "stop instead of ending when the guest powers itself off", (draft, _) => draft.Machine = draft.Machine with { NoShutdown = true }),
+        new("action", "reboot=reset|shutdown", "[,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none]\nchoose what the guest's own events do", Act),
+        new("d", "item1,...", "log what is named ('-d help' for a list)", Log),
+        new("D", "logfile", "write the log to a file (default stderr)", (draft, file) => draft.Machine = draft.Machine with { LogFile = file }),
+        new("readconfig", "file", "read options from a file: [group \"id\"] and key = \"value\" lines", ConfigFile.Read),
+        new("no-user-config", null, "read no configuration of the user's (there is none)", (_, _) => { }),
+        new("pidfile", "file", "write the process number to a file", (draft, file) => draft.Process = draft.Process with { PidFile = file }),
+        new("msg", "[timestamp[=on|off]][,guest-name=[on|off]]", "begin messages with the time and the guest's name", Messages),
+    ];
+
+    private static void Act(Draft draft, string text)
+    {
+        KeyValues keys = KeyValues.Parse(null, text);
+        MachineConfig machine = draft.Machine;
+        draft.Machine = machine with
+        {
+            NoReboot = keys.Choice("reboot", machine.NoReboot ? "shutdown" : "reset", "reset", "shutdown") == "shutdown",
+            NoShutdown = keys.Choice("shutdown", machine.NoShutdown ? "pause" : "poweroff", "poweroff", "pause") == "pause",
+            OnPanic = keys.Choice("panic", machine.OnPanic, "pause", "shutdown", "exit-failure", "none"),
+        };
+        if (keys.Take("watchdog") is { } watchdog and not "reset") throw LaterOptions.NotYet($"watchdog={watchdog}");
+        keys.RejectUnknown();
+    }
+
+    private static void Log(Draft draft, string text)
+    {
+        foreach (string item in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (LaterLogItems.Contains(item)) throw LaterOptions.NotYet($"log item '{item}'");
+            if (!item.StartsWith("trace:", StringComparison.Ordinal) && !LogItems.Any(known => known.Name == item))
+            {
+                draft.Answer = "Log items (comma separated):\n" + string.Concat(LogItems.Select(known => $"{known.Name,-15} {known.Help}\n"));
+                return;
+            }
+
+            draft.Machine = draft.Machine with { LogItems = [.. draft.Machine.LogItems, item] };
+        }
+    }
+
+    private static void Messages(Draft draft, string text)
+    {
+        KeyValues keys = KeyValues.Parse(null, text);
+        draft.Process = draft.Process with
+        {
+            Timestamps = keys.Bool("timestamp", draft.Process.Timestamps),
+            GuestName = keys.Bool("guest-name", draft.Process.GuestName),
+        };
+        keys.RejectUnknown();
+    }
+}
