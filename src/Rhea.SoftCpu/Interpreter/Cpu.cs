@@ -78,6 +78,12 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>After STI and MOV SS, events wait for one instruction.</summary>
     public bool InterruptsHeld => State.InterruptShadow;
 
+    public void HoldInterrupts()
+    {
+        State.InterruptShadow = true;
+        Attention = true;
+    }
+
     /// <summary>Every instruction has to be looked at.</summary>
     public bool StepsOne => State.InterruptShadow || (State.Rflags & (Rflags.Trap | Rflags.Resume)) != 0 || Breakpoints.WatchesCode;
 

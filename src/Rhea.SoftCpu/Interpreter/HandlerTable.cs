@@ -40,6 +40,11 @@ internal sealed unsafe class HandlerTable
     {
         var table = new HandlerTable();
         ArithmeticTable.Add(table);
+        ShiftTable.Add(table);
+        IntegerTable.Add(table);
+        MoveTable.Add(table);
+        ControlFlowTable.Add(table);
+        SystemTable.Add(table);
         return table;
     }
 }

@@ -11,6 +11,32 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
     /// <summary>Width of a physical address.</summary>
     public int PhysicalBits { get; } = Find(leaves, 0x8000_0008, 0).Eax is var bits and not 0 ? (int)(bits & 0xFF) : 36;
 
+    public bool LahfIn64Bit { get; } = Bit(Find(leaves, 0x8000_0001, 0).Ecx, 0);
+
+    public bool CompareExchange16 { get; } = Bit(Find(leaves, 1, 0).Ecx, 13);
+
+    public bool Popcnt { get; } = Bit(Find(leaves, 1, 0).Ecx, 23);
+
+    public bool X2Apic { get; } = Bit(Find(leaves, 1, 0).Ecx, 21);
+
+    public bool SystemCalls { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 11);
+
+    public bool LongMode { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 29);
+
+    public bool NoExecute { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 20);
+
+    public bool Rdtscp { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 27);
+
+    public bool Monitor { get; } = Bit(Find(leaves, 1, 0).Ecx, 3);
+
+    public bool Smap { get; } = Bit(Find(leaves, 7, 0).Ebx, 20);
+
+    /// <summary>What of CR4 may be set: the extensions that CPUID shows.</summary>
+    public ulong Cr4Allowed { get; } = AllowedCr4(leaves);
+
+    /// <summary>SYSENTER works in long mode on Intel's processors only.</summary>
+    public bool Amd { get; } = Find(leaves, 0, 0).Ebx == 0x6874_7541;
+
     public bool Has(string name) => CpuFeatures.TryFind(name, out FeatureWord word, out int bit) && (Word(word) >> bit & 1) != 0;
 
     /// <summary>An unknown leaf answers as the highest basic one does.</summary>
@@ -32,6 +58,29 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
         FeatureWord.Leaf6Eax => Find(leaves, 6, 0).Eax,
         _ => Find(leaves, 0xD, 1).Eax,
     };
+
+    private static ulong AllowedCr4(IReadOnlyList<CpuidLeaf> leaves)
+    {
+        uint edx = Find(leaves, 1, 0).Edx, ecx = Find(leaves, 1, 0).Ecx, ebx7 = Find(leaves, 7, 0).Ebx, ecx7 = Find(leaves, 7, 0).Ecx;
+        ulong allowed = Cr4.PerformanceCounter;
+        if (Bit(edx, 1)) allowed |= Cr4.Virtual8086 | Cr4.VirtualInterrupts;
+        if (Bit(edx, 2)) allowed |= Cr4.DebuggingExtensions;
+        if (Bit(edx, 3)) allowed |= Cr4.PageSize;
+        if (Bit(edx, 4)) allowed |= Cr4.TimeStampDisable;
+        if (Bit(edx, 6)) allowed |= Cr4.PhysicalAddress;
+        if (Bit(edx, 7)) allowed |= Cr4.MachineCheck;
+        if (Bit(edx, 13)) allowed |= Cr4.PageGlobal;
+        if (Bit(edx, 24)) allowed |= Cr4.FxSave;
+        if (Bit(edx, 25)) allowed |= Cr4.SimdExceptions;
+        if (Bit(ecx, 26)) allowed |= Cr4.OsXsave;
+        if (Bit(ebx7, 0)) allowed |= Cr4.FsGsBase;
+        if (Bit(ebx7, 7)) allowed |= Cr4.SupervisorExecution;
+        if (Bit(ebx7, 20)) allowed |= Cr4.SupervisorAccess;
+        if (Bit(ecx7, 2)) allowed |= Cr4.UserInstructionPrevention;
+        return allowed;
+    }
+
+    private static bool Bit(uint word, int bit) => (word >> bit & 1) != 0;
 
     private static CpuidLeaf Find(IReadOnlyList<CpuidLeaf> leaves, uint leaf, uint subleaf)
     {

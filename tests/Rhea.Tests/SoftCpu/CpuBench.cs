@@ -1,0 +1,155 @@
+using Iced.Intel;
+using Rhea.Core.Config;
+using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
+using Rhea.Host;
+using Rhea.SoftCpu;
+using Rhea.X86.Cpuid;
+
+namespace Rhea.Tests.SoftCpu;
+
+/// <summary>A processor, a megabyte of RAM and a port that remembers what was written to it.</summary>
+internal sealed class CpuBench : IMachineBus, IDisposable
+{
+    public const ushort Port = 0x402;
+    public const ulong MemorySize = 16 << 20;
+
+    private readonly SoftAccelerator _accelerator = new(message => throw new InvalidOperationException(message));
+    private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
+
+    public CpuBench(string model = "max")
+    {
+        var root = MemoryRegion.Frame("system", MemoryRegion.Everything);
+        root.Add(0, MemoryRegion.Ram(_ram));
+        root.Add(0xFFFF_0000, MemoryRegion.Window("rom", MemoryRegion.Ram(_ram), 0xF_0000, 0x1_0000));
+        var space = new AddressSpace(root);
+        _accelerator.Attach(space, space);
+        Memory = new GuestMemory(space);
+        Cpu = _accelerator.CreateVcpu(0, CpuModel.Build(new CpuConfig { Model = model }, new SmpConfig(), 0, _accelerator.Supported), this);
+        Registers.Reset(0x663);
+        Cpu.Write(Registers);
+    }
+
+    public IVcpu Cpu { get; }
+
+    public GuestMemory Memory { get; }
+
+    public CpuRegisters Registers { get; } = new(0);
+
+    public ref CpuState State => ref Registers.State;
+
+    /// <summary>What the guest wrote to <see cref="Port"/>.</summary>
+    public List<uint> Written { get; } = [];
+
+    /// <summary>What the next INTA cycle answers.</summary>
+    public int Vector { get; set; } = -1;
+
+    public ulong ApicPage => ulong.MaxValue;
+
+    public byte TaskPriority { get; set; }
+
+    public long Time { get; set; }
+
+    /// <summary>Puts code at an address, as assembled by the callback.</summary>
+    public void Assemble(int bits, ulong address, Action<Assembler> code) => Memory.Write(address, Bytes(bits, address, code));
+
+    public static byte[] Bytes(int bits, ulong address, Action<Assembler> code)
+    {
+        var assembler = new Assembler(bits);
+        code(assembler);
+        using var stream = new MemoryStream();
+        assembler.Assemble(new StreamCodeWriter(stream), address);
+        return stream.ToArray();
+    }
+
+    /// <summary>Starts with these registers, as <paramref name="set"/> changes them.</summary>
+    public void Set(Action<CpuRegisters> set)
+    {
+        Cpu.Read(Registers);
+        set(Registers);
+        Cpu.Write(Registers);
+    }
+
+    /// <summary>Runs to HLT, at most so many instructions, and reads the registers.</summary>
+    public VcpuStop Run(long budget = 1_000_000)
+    {
+        VcpuStop stop = Cpu.Run(budget);
+        Cpu.Read(Registers);
+        return stop;
+    }
+
+    /// <summary>32-bit protected mode with flat segments and no paging: selectors 8 and 10h at level 0, 1Bh and 23h at level 3.</summary>
+    public void Protected32(ulong rip, ulong rsp = 0x9000) => Set(registers =>
+    {
+        WriteFlatTables();
+        ref CpuState state = ref registers.State;
+        state.Cr0 |= 1;
+        state.Gdtr = new Segment { Base = 0x1000, Limit = 0x7F };
+        state.Idtr = new Segment { Base = 0x2000, Limit = 0x7FF };
+        for (var i = 0; i < 6; i++) state.Segments[i] = new Segment { Selector = 0x10, Limit = uint.MaxValue, Flags = 0xC0_9300 };
+        state.Segments[1] = new Segment { Selector = 8, Limit = uint.MaxValue, Flags = 0xC0_9B00 };
+        state.Rip = rip;
+        state.General[4] = rsp;
+    });
+
+    /// <summary>Long mode with the first 4 MiB mapped one to one in pages of 4 KiB, tables at 10000h.</summary>
+    public void Long64(ulong rip, ulong rsp = 0x9000) => Set(registers =>
+    {
+        WriteFlatTables();
+        Memory.Write(0x1_0000, 0x1_1007UL);
+        Memory.Write(0x1_1000, 0x1_2007UL);
+        for (ulong i = 0; i < 2; i++) Memory.Write(0x1_2000 + (i * 8), (0x1_3000 + (i << 12)) | 7);
+        for (ulong i = 0; i < 1024; i++) Memory.Write(0x1_3000 + (i * 8), (i << 12) | 7);
+        ref CpuState state = ref registers.State;
+        (state.Cr0, state.Cr3, state.Cr4, state.Efer) = (0x8001_0031, 0x1_0000, 0x6B0, 0xD01);
+        state.Gdtr = new Segment { Base = 0x1000, Limit = 0x7F };
+        state.Idtr = new Segment { Base = 0x2000, Limit = 0xFFF };
+        for (var i = 0; i < 6; i++) state.Segments[i] = new Segment { Selector = 0x10, Limit = uint.MaxValue, Flags = 0xC0_9300 };
+        state.Segments[1] = new Segment { Selector = 0x28, Limit = uint.MaxValue, Flags = 0xA0_9B00 };
+        state.Rip = rip;
+        state.General[4] = rsp;
+    });
+
+    public uint ReadPort(ushort port, int size) => uint.MaxValue;
+
+    public void WritePort(ushort port, int size, uint value)
+    {
+        if (port == Port) Written.Add(value);
+    }
+
+    public ulong ReadMemory(ulong address, int size, bool smm) => ulong.MaxValue;
+
+    public void WriteMemory(ulong address, int size, ulong value, bool smm)
+    {
+    }
+
+    public int AcknowledgeInterrupt()
+    {
+        int vector = Vector;
+        Vector = -1;
+        Cpu.SetIntr(false);
+        return vector;
+    }
+
+    public bool TryReadApicMsr(uint msr, out ulong value)
+    {
+        value = 0;
+        return false;
+    }
+
+    public bool TryWriteApicMsr(uint msr, ulong value) => false;
+
+    public void Dispose()
+    {
+        Cpu.Dispose();
+        _accelerator.Dispose();
+        _ram.Dispose();
+    }
+
+    /// <summary>8: code 32, 10: data; 18, 20: the same for level 3; 28: code 64; 30: code 64 for level 3; 40: TSS.</summary>
+    private void WriteFlatTables()
+    {
+        ulong[] table = [0, 0x00CF_9B00_0000_FFFF, 0x00CF_9300_0000_FFFF, 0x00CF_FB00_0000_FFFF, 0x00CF_F300_0000_FFFF, 0x00AF_9B00_0000_FFFF, 0x00AF_FB00_0000_FFFF, 0, 0x0000_8900_3000_0067];
+        for (var i = 0; i < table.Length; i++) Memory.Write(0x1000 + ((ulong)i * 8), table[i]);
+    }
+}
