@@ -1,5 +1,6 @@
 using Rhea.Boards.Firmware.Acpi;
 using Rhea.Boards.Firmware.Kernels;
+using Rhea.Boards.Firmware.Smbios;
 using Rhea.Core.Config;
 using Rhea.Core.Machines;
 using Rhea.Devices.Chipset;
@@ -22,6 +23,9 @@ public static class FirmwareSetup
         fwCfg.AddFile(E820.File, E820.Build(facts.Ram, facts.AmdProcessor));
         if (config.Kernel is { } kernel) DirectBoot.Install(kernel, facts.Ram, fwCfg, facts.BootOrder);
         FwCfgContents.AddBootOptions(fwCfg, config.Boot, facts.BootOrder);
+        var smbios = new SmbiosTables(config, facts.Ram, facts.ProcessorId);
+        fwCfg.AddFile(SmbiosTables.AnchorFile, smbios.Anchor);
+        fwCfg.AddFile(SmbiosTables.File, smbios.Structures);
         FwCfgContents.AddUserFiles(fwCfg, config.FwCfg);
         if (config.Switches.Acpi) builder.Add("/machine/acpi", slot => new AcpiFiles(slot, fwCfg, () => Platform(config, facts)));
     }
@@ -79,6 +83,9 @@ public sealed record FirmwareFacts
 
     /// <summary>The processor model is AMD's.</summary>
     public bool AmdProcessor { get; init; }
+
+    /// <summary>CPUID leaf 1 of the processor model: EAX, and EDX above it.</summary>
+    public ulong ProcessorId { get; init; }
 
     /// <summary>The four IDE places in order; null where no disk is.</summary>
     public IReadOnlyList<DiskGeometry?> Disks { get; init; } = [];
