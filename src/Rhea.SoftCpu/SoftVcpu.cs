@@ -122,6 +122,11 @@ public sealed class SoftVcpu : IVcpu
         }
     }
 
+    public bool TryTranslate(ulong linear, out ulong physical)
+    {
+        lock (_inside) return _cpu.Mmu.TryTranslate(linear, out physical);
+    }
+
     public void Dispose()
     {
         _engine.Dispose();

@@ -12,7 +12,6 @@ internal static class ChardevOptions
         ["file"] = ["path", "append", "input-path"],
         ["null"] = [],
         ["pipe"] = ["path"],
-        ["pty"] = [],
         ["ringbuf"] = ["size"],
         ["memory"] = ["size"],
         ["socket"] = ["path", "host", "port", "server", "wait", "reconnect", "telnet", "nodelay", "ipv4", "ipv6"],
@@ -21,13 +20,13 @@ internal static class ChardevOptions
     };
 
     private static readonly string[] Later =
-        ["udp", "msmouse", "wctablet", "braille", "serial", "tty", "parallel", "parport", "spicevmc", "spiceport", "qemu-vdagent", "testdev"];
+        ["pty", "udp", "msmouse", "wctablet", "braille", "serial", "tty", "parallel", "parport", "spicevmc", "spiceport", "qemu-vdagent", "testdev"];
 
     public static IReadOnlyList<Option> All { get; } =
     [
         new("chardev", "backend,id=id[,mux=on|off][,prop=value...]",
             "name the host's end of a serial line ('-chardev help' lists back ends):\n"
-            + "null | vc | stdio[,signal=on|off] | pty | ringbuf[,size=bytes]\n"
+            + "null | vc | stdio[,signal=on|off] | ringbuf[,size=bytes]\n"
             + "file,path=path[,append=on|off] | pipe,path=path\n"
             + "socket,path=path[,server=on|off][,wait=on|off][,reconnect=seconds]\n"
             + "socket,[host=host],port=port[,server=on|off][,wait=on|off][,telnet=on|off][,reconnect=seconds]", Chardev),
@@ -61,6 +60,7 @@ internal static class ChardevOptions
         if (mux) text = text["mon:".Length..];
         if (text == "none") return null;
         (string backend, KeyValues keys) = Expand(text);
+        if (mux && backend == "stdio") keys = KeyValues.Of(null, [new("signal", "off")]); // Ctrl-C is the guest's
         draft.AddChardev(Check(id, backend, keys, draft.Spelling) with { Mux = mux });
         if (mux) draft.Machine = draft.Machine with { Monitors = [.. draft.Machine.Monitors, new MonitorConfig(id, Qmp: false, Pretty: false)] };
         draft.MonitorGiven |= mux;
@@ -73,7 +73,7 @@ internal static class ChardevOptions
         string kind = colon < 0 ? text : text[..colon], rest = colon < 0 ? "" : text[(colon + 1)..];
         switch (kind)
         {
-            case "null" or "stdio" or "pty" when colon < 0:
+            case "null" or "stdio" when colon < 0:
                 return (kind, KeyValues.Of(null, []));
             case "vc":
                 return (kind, KeyValues.Of(null, []));
@@ -83,7 +83,7 @@ internal static class ChardevOptions
                 return ("socket", KeyValues.Parse(null, rest, implied: "path"));
             case "tcp" or "telnet" when colon >= 0:
                 return ("socket", Tcp(rest, telnet: kind == "telnet"));
-            case "udp" or "braille" or "msmouse" or "websocket" or "/dev/tty":
+            case "pty" or "udp" or "braille" or "msmouse" or "websocket" or "/dev/tty":
                 throw LaterOptions.NotYet($"character device '{kind}'");
             default:
                 throw new ConfigException(text.StartsWith("/dev/", StringComparison.Ordinal)

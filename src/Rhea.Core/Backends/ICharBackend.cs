@@ -28,4 +28,9 @@ public interface ICharFrontend
 
     /// <summary>A break condition on the line.</summary>
     void Break();
+
+    /// <summary>On a terminal that several share: the keyboard goes here now, or to another.</summary>
+    void Focused(bool focus)
+    {
+    }
 }

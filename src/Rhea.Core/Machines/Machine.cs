@@ -111,7 +111,7 @@ public sealed class Machine(
         State = RunState.Running;
         Loop.StartTime();
         foreach (Processor processor in processors) processor.Resume();
-        Happened?.Invoke(MachineEvent.Resume);
+        Happened?.Invoke(new MachineEvent(MachineEventKind.Resume));
     }
 
     /// <summary>Stops the processors and guest time.</summary>
@@ -120,11 +120,28 @@ public sealed class Machine(
         bool ran = State == RunState.Running;
         Pause();
         State = why;
-        if (ran) Happened?.Invoke(MachineEvent.Stop);
+        if (ran) Happened?.Invoke(new MachineEvent(MachineEventKind.Stop));
+    }
+
+    /// <summary>Looks at processors that stand still for the moment. On <see cref="Run"/>'s thread, outside the lock.</summary>
+    public T WhilePaused<T>(Func<T> look)
+    {
+        if (State != RunState.Running) return look();
+        Pause();
+        try
+        {
+            return look();
+        }
+        finally
+        {
+            Unpause();
+        }
     }
 
     /// <summary>The reset button: all devices and processors as at power-on; RAM keeps its contents.</summary>
-    public void Reset()
+    public void Reset() => Reset(byGuest: false);
+
+    private void Reset(bool byGuest)
     {
         bool ran = State == RunState.Running;
         Pause();
@@ -136,14 +153,14 @@ public sealed class Machine(
         }
 
         if (ran) Unpause();
-        Happened?.Invoke(MachineEvent.Reset);
+        Happened?.Invoke(new MachineEvent(MachineEventKind.Reset, byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
     }
 
     /// <summary>Presses the power button: what follows is up to the guest.</summary>
     public void PowerDown()
     {
         using (Loop.Enter()) board.PowerButton();
-        Happened?.Invoke(MachineEvent.PowerDown);
+        Happened?.Invoke(new MachineEvent(MachineEventKind.PowerDown));
     }
 
     public void Nmi()
@@ -152,7 +169,10 @@ public sealed class Machine(
     }
 
     /// <summary>Ends the machine at once, as <c>quit</c> does.</summary>
-    public void Quit(int status = 0) => End(new MachineEnd(ShutdownCause.PowerOff, status));
+    /// <param name="status">The exit status of the program.</param>
+    /// <param name="reason">In QMP's words: "host-signal" when the host asked.</param>
+    public void Quit(int status = 0, string reason = "host-qmp-quit") =>
+        End(new MachineEnd(ShutdownCause.PowerOff, status), new MachineEvent(MachineEventKind.Shutdown, Reason: reason));
 
     /// <summary>Unplugs a device while the machine runs, with all that it registered.</summary>
     public void Remove(DeviceNode node)
@@ -203,23 +223,23 @@ public sealed class Machine(
         switch (request.Cause)
         {
             case ShutdownCause.Reset or ShutdownCause.TripleFault when !EndsOnReset:
-                Reset();
+                Reset(byGuest: true);
                 break;
             case ShutdownCause.PowerOff or ShutdownCause.Reset or ShutdownCause.TripleFault when !EndsOnPowerOff:
-                Happened?.Invoke(MachineEvent.Shutdown);
+                Happened?.Invoke(new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
                 Stop(RunState.Shutdown);
                 break;
             case ShutdownCause.GuestPanic:
-                Happened?.Invoke(MachineEvent.GuestPanicked);
-                if (EndsOnPowerOff) End(new MachineEnd(request.Cause, request.ExitStatus));
+                Happened?.Invoke(new MachineEvent(MachineEventKind.GuestPanicked, ByGuest: true, EndsOnPowerOff ? "poweroff" : "pause"));
+                if (EndsOnPowerOff) End(new MachineEnd(request.Cause, request.ExitStatus), new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
                 else Stop(RunState.GuestPanicked);
                 break;
             case ShutdownCause.Suspend:
                 Stop(RunState.Suspended);
-                Happened?.Invoke(MachineEvent.Suspend);
+                Happened?.Invoke(new MachineEvent(MachineEventKind.Suspend));
                 break;
             default:
-                End(new MachineEnd(request.Cause, request.ExitStatus));
+                End(new MachineEnd(request.Cause, request.ExitStatus), new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
                 break;
         }
     }
@@ -230,12 +250,19 @@ public sealed class Machine(
         if (EndsOnPowerOff) _end ??= new MachineEnd(ShutdownCause.PowerOff, 1, fault);
     }
 
-    private void End(MachineEnd end)
+    private static string ReasonOf(ShutdownCause cause) => cause switch
+    {
+        ShutdownCause.Reset or ShutdownCause.TripleFault => "guest-reset",
+        ShutdownCause.GuestPanic => "guest-panic",
+        _ => "guest-shutdown",
+    };
+
+    private void End(MachineEnd end, MachineEvent told)
     {
         if (_end is not null) return;
         Pause();
         _end = end;
-        Happened?.Invoke(MachineEvent.Shutdown);
+        Happened?.Invoke(told);
     }
 
     private void Pause()

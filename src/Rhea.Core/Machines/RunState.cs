@@ -1,3 +1,5 @@
+using Rhea.Core.Monitor;
+
 namespace Rhea.Core.Machines;
 
 /// <summary>What the machine as a whole does, in QMP's words.</summary>
@@ -7,7 +9,9 @@ public enum RunState
     Prelaunch,
     Running,
     Paused,
+    [QmpName("inmigrate")]
     InMigrate,
+    [QmpName("postmigrate")]
     PostMigrate,
 
     /// <summary>The guest has powered itself off and <c>-no-shutdown</c> keeps the machine.</summary>
@@ -22,7 +26,12 @@ public enum RunState
 }
 
 /// <summary>Something a monitor tells its clients.</summary>
-public enum MachineEvent
+/// <param name="Kind">What happened.</param>
+/// <param name="ByGuest">The guest did it, and not the user.</param>
+/// <param name="Reason">Of a reset or an end, in QMP's words: "guest-shutdown", "host-qmp-quit"; of a panic, what is done about it.</param>
+public readonly record struct MachineEvent(MachineEventKind Kind, bool ByGuest = false, string? Reason = null);
+
+public enum MachineEventKind
 {
     Stop,
     Resume,

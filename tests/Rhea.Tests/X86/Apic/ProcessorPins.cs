@@ -36,6 +36,12 @@ internal sealed class ProcessorPins : IVcpu
     {
     }
 
+    public bool TryTranslate(ulong linear, out ulong physical)
+    {
+        physical = linear;
+        return true;
+    }
+
     public void Dispose()
     {
     }

@@ -1,0 +1,60 @@
+using Rhea.Core;
+using Rhea.Core.Machines;
+using Rhea.Core.Monitor;
+
+namespace Rhea.Control.Monitor.Commands;
+
+/// <summary>The machine's buttons.</summary>
+public static class RunCommands
+{
+    [QmpCommand("quit"), HmpCommand("quit|q", "", "quit the emulator")]
+    public static void Quit(Machine machine) => machine.Quit();
+
+    [QmpCommand("stop"), HmpCommand("stop|s", "", "stop emulation")]
+    public static void Stop(Machine machine) => machine.Stop();
+
+    [QmpCommand("cont"), HmpCommand("cont|c", "", "resume emulation")]
+    public static void Cont(Machine machine)
+    {
+        if (machine.State is RunState.Shutdown or RunState.InternalError or RunState.GuestPanicked)
+            throw new ConfigException("Resetting the Virtual Machine is required");
+        machine.Start();
+    }
+
+    [QmpCommand("system_reset"), HmpCommand("system_reset", "", "reset the system")]
+    public static void Reset(Machine machine)
+    {
+        machine.Reset();
+        if (machine.State is RunState.Shutdown or RunState.InternalError or RunState.GuestPanicked) machine.Stop();
+    }
+
+    [QmpCommand("system_powerdown"), HmpCommand("system_powerdown", "", "send system power down event")]
+    public static void PowerDown(Machine machine) => machine.PowerDown();
+
+    [QmpCommand("inject-nmi"), HmpCommand("nmi", "", "inject an NMI")]
+    public static void Nmi(Machine machine) => machine.Nmi();
+
+    [QmpCommand("query-status")]
+    public static StatusInfo QueryStatus(Machine machine) => new(machine.State == RunState.Running, Singlestep: false, machine.State);
+
+    [HmpCommand("info status", "", "show the current VM status (running|paused)")]
+    public static string Status(Machine machine) => machine.State switch
+    {
+        RunState.Running => "VM status: running\n",
+        RunState.Paused => "VM status: paused\n",
+        RunState other => $"VM status: paused ({Words(other)})\n",
+    };
+
+    /// <summary>"InternalError" is "internal-error".</summary>
+    private static string Words(RunState state) => state switch
+    {
+        RunState.InMigrate => "inmigrate",
+        RunState.PostMigrate => "postmigrate",
+        RunState.GuestPanicked => "guest-panicked",
+        RunState.InternalError => "internal-error",
+        RunState.IoError => "io-error",
+        _ => state.ToString().ToLowerInvariant(),
+    };
+
+    public sealed record StatusInfo(bool Running, bool Singlestep, RunState Status);
+}
