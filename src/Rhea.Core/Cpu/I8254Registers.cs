@@ -61,6 +61,7 @@ public struct I8254Channel : IState
         state.UInt8("write_latch", ref WriteLatch);
         state.UInt8("rw_mode", ref RwMode);
         state.UInt8("mode", ref Mode);
+        state.Demand(Mode <= 7, $"mode is {Mode}, a counter has 8");
         state.UInt8("bcd", ref Bcd);
         state.UInt8("gate", ref Gate);
         state.Int64("count_load_time", ref CountLoadTime);

@@ -44,6 +44,7 @@ public sealed class I8254 : Device
         get => _chip.IrqDisabled == 0;
         set
         {
+            if (value == DrivesIrq) return;
             _chip.IrqDisabled = value ? 0u : 1u;
             UpdateIrq();
         }
@@ -71,13 +72,13 @@ public sealed class I8254 : Device
     public bool Output(int counter) => OutputAt(_clock.Now, _chip.Channels[counter]);
 
     /// <summary>The counter's reload value, 1 to 65536, and its mode: what a speaker makes a tone of.</summary>
-    public (int Count, int Mode) Programmed(int counter) => (_chip.Channels[counter].Count, _chip.Channels[counter].Mode);
+    public (int Count, int Mode) Programmed(int counter) => (_chip.Channels[counter].Count, Mode(_chip.Channels[counter]));
 
     /// <summary>A rising gate starts modes 1 and 5, and starts 2 and 3 again. A low one does not stop a counter.</summary>
     public void SetGate(int counter, bool gate)
     {
         ref I8254Channel channel = ref _chip.Channels[counter];
-        if (gate && channel.Gate == 0 && channel.Mode is 1 or 2 or 3 or 5)
+        if (gate && channel.Gate == 0 && Mode(channel) is 1 or 2 or 3 or 5)
         {
             channel.CountLoadTime = _clock.Now;
             if (counter == 0) UpdateIrq();
@@ -151,7 +152,6 @@ public sealed class I8254 : Device
 
         channel.RwMode = channel.ReadState = channel.WriteState = access;
         channel.Mode = (byte)(value >> 1 & 7);
-        if (channel.Mode > 5) channel.Mode -= 4; // 6 and 7 are 2 and 3
         channel.Bcd = (byte)(value & 1);
         if (counter == 0) UpdateIrq();
     }
@@ -189,7 +189,7 @@ public sealed class I8254 : Device
     private int Value(in I8254Channel channel)
     {
         long ticks = Ticks(_clock.Now - channel.CountLoadTime);
-        return channel.Mode switch
+        return Mode(channel) switch
         {
             2 => (int)(channel.Count - (ticks % channel.Count)),
             3 => (int)(channel.Count - (2 * ticks % channel.Count)),
@@ -200,7 +200,7 @@ public sealed class I8254 : Device
     private static bool OutputAt(long time, in I8254Channel channel)
     {
         long ticks = Ticks(time - channel.CountLoadTime);
-        return channel.Mode switch
+        return Mode(channel) switch
         {
             0 => ticks >= channel.Count,
             1 => ticks < channel.Count,
@@ -215,7 +215,7 @@ public sealed class I8254 : Device
     {
         long ticks = Ticks(_clock.Now - channel.CountLoadTime);
         long period = channel.Count, into = ticks % period, start = ticks - into, half = (period + 1) / 2;
-        long next = channel.Mode switch
+        long next = Mode(channel) switch
         {
             0 or 1 => ticks < period ? period : -1,
             2 => into == 0 && ticks != 0 && period > 1 ? ticks + 1 : start + period,
@@ -223,7 +223,7 @@ public sealed class I8254 : Device
             _ => ticks < period ? period : ticks == period ? period + 1 : -1,
         };
         if (next < 0) return -1;
-        if (channel.Mode is 2 or 3 && Nanoseconds(period) < ShortestPeriod) next += Ticks(ShortestPeriod) / period * period;
+        if (Mode(channel) is 2 or 3 && Nanoseconds(period) < ShortestPeriod) next += Ticks(ShortestPeriod) / period * period;
         return channel.CountLoadTime + Nanoseconds(next);
     }
 
@@ -235,6 +235,9 @@ public sealed class I8254 : Device
         _irq.Set(DrivesIrq && Output(0));
         _timer.Arm(channel.NextTransition == -1 ? VmTimer.Never : channel.NextTransition);
     }
+
+    /// <summary>6 and 7 are 2 and 3; the status register shows them as they were written.</summary>
+    private static int Mode(in I8254Channel channel) => channel.Mode > 5 ? channel.Mode - 4 : channel.Mode;
 
     private static long Ticks(long nanoseconds)
     {

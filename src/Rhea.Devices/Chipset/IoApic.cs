@@ -125,7 +125,7 @@ public sealed class IoApic : Device
         else
         {
             const ulong ReadOnly = RemoteIrr | SendPending;
-            entry = (entry & ~0xFFFF_FFFFUL) | (entry & ReadOnly) | (value & 0x1_FFFF & ~ReadOnly);
+            entry = (entry & ~0xFFFF_FFFFUL) | (entry & ReadOnly) | (value & ~ReadOnly);
             if ((entry & Level) == 0) entry &= ~RemoteIrr;
             else if (Inputs[pin].Level) _chip.Request |= 1u << pin;
         }

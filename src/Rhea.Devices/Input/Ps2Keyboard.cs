@@ -8,7 +8,7 @@ namespace Rhea.Devices.Input;
 public sealed class Ps2Keyboard : Device
 {
     private const byte SetLeds = 0xED, Echo = 0xEE, SelectSet = 0xF0, ReadId = 0xF2, SetRate = 0xF3, Enable = 0xF4, DefaultDisable = 0xF5,
-        Default = 0xF6, AllKeysFirst = 0xF7, AllKeysLast = 0xFA, Resend = 0xFE, ResetCommand = 0xFF;
+        Default = 0xF6, AllKeysBoth = 0xFA, OneKeyBreak = 0xFC, OneKeyMake = 0xFD, Resend = 0xFE, ResetCommand = 0xFF;
     private const byte Ack = 0xFA, SelfTestPassed = 0xAA;
     private const int NoCommand = -1;
 
@@ -106,9 +106,6 @@ public sealed class Ps2Keyboard : Device
     {
         switch (command)
         {
-            case 0x00:
-                Output.Answer(Ack);
-                break;
             case SetLeds or SelectSet or SetRate:
                 Output.Command = command;
                 Output.Answer(Ack);
@@ -129,7 +126,7 @@ public sealed class Ps2Keyboard : Device
                 if (command == DefaultDisable) _scanning = 0;
                 Output.Answer(Ack);
                 break;
-            case >= AllKeysFirst and <= AllKeysLast:
+            case 0x00 or AllKeysBoth or OneKeyBreak or OneKeyMake: // for set 3; as QEMU, without effect
                 Output.Answer(Ack);
                 break;
             case ResetCommand:

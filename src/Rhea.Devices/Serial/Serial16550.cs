@@ -27,6 +27,7 @@ public sealed class Serial16550 : Device, ICharFrontend
     private const byte ModemDeltas = 0x0F, ClearToSend = 0x10, DataSetReady = 0x20, CarrierDetect = 0x80;             // MSR
     private const int Crystal = 115_200;                                                                             // Hz, already divided by 16
 
+    private static readonly ushort[] ComPorts = [0x3F8, 0x2F8, 0x3E8, 0x2E8];
     private static readonly StructType Uart = new("serial", 3, Oldest: 2);
 
     private readonly VmClock _clock;
@@ -45,8 +46,8 @@ public sealed class Serial16550 : Device, ICharFrontend
     public Serial16550(IsaSlot slot, Options options)
     {
         if (options.Index is < -1 or > 3) throw new ConfigException("Max. supported number of ISA serial ports is 4.");
-        int index = Math.Max(options.Index, 0);
-        ushort ports = options.IoBase != 0 ? options.IoBase : (ushort)(((ReadOnlySpan<int>)[0x3F8, 0x2F8, 0x3E8, 0x2E8])[index]);
+        int index = options.Index >= 0 ? options.Index : Math.Max(Array.FindIndex(ComPorts, slot.IsFree), 0);
+        ushort ports = options.IoBase != 0 ? options.IoBase : ComPorts[index];
         (_clock, _irq) = (slot.Clock, slot.Irq(options.Irq != 0 ? options.Irq : (index & 1) == 0 ? 4 : 3));
         (_timeout, _modemPoll) = (slot.CreateTimer(OnTimeout), slot.CreateTimer(() => { }));
         _host = slot.Chardev(options.Chardev, this);
@@ -354,7 +355,7 @@ public sealed class Serial16550 : Device, ICharFrontend
 
     public sealed record Options
     {
-        [Option("index", "Which COM port, 0 to 3; -1 takes the first")]
+        [Option("index", "Which COM port, 0 to 3; -1 takes the next free")]
         public int Index { get; init; } = -1;
 
         [Option("iobase", "First port; 0 follows from the index")]

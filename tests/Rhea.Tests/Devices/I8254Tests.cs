@@ -90,7 +90,9 @@ public class I8254Tests
         Program(0x3E, 0x40, 1000);
         _pc.Out(0x43, 0xE2);
 
-        Assert.Equal(0x36 | 0x80, _pc.In(0x40));
+        Assert.Equal(0x3E | 0x80, _pc.In(0x40));
+        Run(1_000_000_000);
+        Assert.Equal(1193, _pc.Edges.Count);
     }
 
     [Fact]

@@ -43,6 +43,16 @@ public class Serial16550Tests
     }
 
     [Fact]
+    public void Without_an_index_it_is_the_next_port_that_is_free()
+    {
+        new Serial16550(_pc.IsaSlot(), new()).Reset();
+
+        _pc.Out(0x2FF, 0x5A);
+
+        Assert.Equal((0x5A, 0x00), (_pc.In(0x2FF), _pc.In(Scr)));
+    }
+
+    [Fact]
     public void There_is_no_fifth_port()
     {
         var error = Assert.Throws<ConfigException>(() => new Serial16550(_pc.IsaSlot(), new() { Index = 4 }));
