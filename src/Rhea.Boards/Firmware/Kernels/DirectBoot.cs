@@ -19,6 +19,11 @@ public static class DirectBoot
             LinuxKernel.Install(file, config, ram, to);
             order.Add(BeforeAllOthers, BootOrder.Rom(LinuxKernel.RomFile));
         }
+        else if (MultibootKernel.Recognizes(file))
+        {
+            MultibootKernel.Install(file, config, ram, to);
+            order.Add(BeforeAllOthers, BootOrder.Rom(MultibootKernel.RomFile));
+        }
         else
         {
             throw new ConfigException($"could not load kernel '{config.Path}': {Complaint(file)}");
