@@ -1,0 +1,190 @@
+using System.Runtime.Intrinsics;
+using Rhea.X86.FloatingPoint;
+
+namespace Rhea.SoftCpu.Interpreter;
+
+/// <summary>What is computed of two numbers, single or double, in one lane.</summary>
+internal interface IFloatOperation
+{
+    static abstract double Apply(double a, double b, byte immediate, ref FloatEnvironment environment);
+
+    static abstract float Apply(float a, float b, byte immediate, ref FloatEnvironment environment);
+}
+
+/// <summary>Two doubles.</summary>
+internal struct PackedDouble<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<double> first = a.AsDouble(), second = b.AsDouble();
+        return Vector128.Create(
+            T.Apply(first[0], second[0], immediate, ref environment),
+            T.Apply(first[1], second[1], immediate, ref environment)).AsByte();
+    }
+}
+
+/// <summary>Four singles.</summary>
+internal struct PackedSingle<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<float> first = a.AsSingle(), second = b.AsSingle();
+        return Vector128.Create(
+            T.Apply(first[0], second[0], immediate, ref environment),
+            T.Apply(first[1], second[1], immediate, ref environment),
+            T.Apply(first[2], second[2], immediate, ref environment),
+            T.Apply(first[3], second[3], immediate, ref environment)).AsByte();
+    }
+}
+
+/// <summary>The lowest double; the rest of the destination stays.</summary>
+internal struct ScalarDouble<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment) =>
+        a.AsDouble().WithElement(0, T.Apply(a.AsDouble()[0], b.AsDouble()[0], immediate, ref environment)).AsByte();
+}
+
+/// <summary>The lowest single; the rest of the destination stays.</summary>
+internal struct ScalarSingle<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment) =>
+        a.AsSingle().WithElement(0, T.Apply(a.AsSingle()[0], b.AsSingle()[0], immediate, ref environment)).AsByte();
+}
+
+internal struct AddFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Add(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Add(a, b, ref environment);
+}
+
+internal struct SubtractFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Subtract(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Subtract(a, b, ref environment);
+}
+
+internal struct MultiplyFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Multiply(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Multiply(a, b, ref environment);
+}
+
+internal struct DivideFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Divide(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Divide(a, b, ref environment);
+}
+
+internal struct MinFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Min(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Min(a, b, ref environment);
+}
+
+internal struct MaxFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Max(a, b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.Max(a, b, ref environment);
+}
+
+/// <summary>Of the source alone.</summary>
+internal struct SquareRootFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.SquareRoot(b, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => SseArithmetic.SquareRoot(b, ref environment);
+}
+
+/// <summary>CMPPS and its kin: all ones where the predicate of the immediate holds.</summary>
+internal struct CompareFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) =>
+        BitConverter.Int64BitsToDouble(Holds(immediate, SseArithmetic.Compare(a, b, Signaling(immediate), ref environment)) ? -1L : 0);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) =>
+        BitConverter.Int32BitsToSingle(Holds(immediate, SseArithmetic.Compare(a, b, Signaling(immediate), ref environment)) ? -1 : 0);
+
+    /// <summary>Less and less-or-equal, and their opposites.</summary>
+    private static bool Signaling(byte predicate) => (predicate & 3) is 1 or 2;
+
+    private static bool Holds(byte predicate, FloatRelation relation)
+    {
+        bool holds = (predicate & 3) switch
+        {
+            0 => relation == FloatRelation.Equal,
+            1 => relation == FloatRelation.Less,
+            2 => relation is FloatRelation.Less or FloatRelation.Equal,
+            _ => relation == FloatRelation.Unordered,
+        };
+        return holds != ((predicate & 4) != 0);
+    }
+}
+
+/// <summary>RCPPS: the reciprocal, to 12 bits or better. Denormals count as zeros, and nothing is raised.</summary>
+internal struct Reciprocal : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => 1 / b;
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => Settle(1 / Settle(b));
+
+    /// <summary>No denormals, and quiet NaNs.</summary>
+    public static float Settle(float value) => float.IsSubnormal(value) ? MathF.CopySign(0, value) : value + 0;
+}
+
+/// <summary>RSQRTPS: the reciprocal of the square root, to 12 bits or better.</summary>
+internal struct ReciprocalSquareRoot : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => 1 / Math.Sqrt(b);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment)
+    {
+        float value = Reciprocal.Settle(b);
+        return value < 0 ? BitConverter.UInt32BitsToSingle(0xFFC0_0000) : float.IsNaN(value) ? value : 1 / MathF.Sqrt(value);
+    }
+}
+
+/// <summary>HADDPS, HSUBPS and HADDPD, HSUBPD: neighbours of the destination, then of the source.</summary>
+internal struct HorizontalSingle<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment) =>
+        PackedSingle<T>.Apply(Shufps.Apply(a, b, 0b10_00_10_00), Shufps.Apply(a, b, 0b11_01_11_01), 0, ref environment);
+}
+
+/// <inheritdoc cref="HorizontalSingle{T}"/>
+internal struct HorizontalDouble<T> : IFloatVectorOperation where T : IFloatOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment) =>
+        PackedDouble<T>.Apply(Punpcklqdq.Apply(a, b, 0), Punpckhqdq.Apply(a, b, 0), 0, ref environment);
+}
+
+/// <summary>ADDSUBPS: subtracts in the even lanes, adds in the odd ones.</summary>
+internal struct AddSubtractSingle : IFloatVectorOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<float> first = a.AsSingle(), second = b.AsSingle();
+        return Vector128.Create(
+            SseArithmetic.Subtract(first[0], second[0], ref environment),
+            SseArithmetic.Add(first[1], second[1], ref environment),
+            SseArithmetic.Subtract(first[2], second[2], ref environment),
+            SseArithmetic.Add(first[3], second[3], ref environment)).AsByte();
+    }
+}
+
+/// <inheritdoc cref="AddSubtractSingle"/>
+internal struct AddSubtractDouble : IFloatVectorOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<double> first = a.AsDouble(), second = b.AsDouble();
+        return Vector128.Create(
+            SseArithmetic.Subtract(first[0], second[0], ref environment),
+            SseArithmetic.Add(first[1], second[1], ref environment)).AsByte();
+    }
+}

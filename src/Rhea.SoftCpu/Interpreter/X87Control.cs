@@ -1,0 +1,278 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Rhea.Core.Cpu;
+using Rhea.X86;
+using Rhea.X86.FloatingPoint;
+
+namespace Rhea.SoftCpu.Interpreter;
+
+/// <summary>The x87's control instructions, and the images of its state in memory.</summary>
+/// <remarks>Intel SDM vol. 1, 8.1.10 (FSAVE, FSTENV) and 10.5 (FXSAVE). CS and DS of the pointers are zero, as on new processors.</remarks>
+internal static class X87Control
+{
+    private const int RegisterBytes = 10, FxRegisters = 32, FxVectors = 160, FxSlot = 16;
+    private const uint MxcsrBits = 0xFFFF;
+
+    /// <summary>FNOP, and FNENI, FNDISI, FNSETPM of older units.</summary>
+    public static Step Nothing(Cpu cpu, in Op op) => X87.IsReady(cpu) ? Step.Next : Step.Fault;
+
+    /// <summary>WAIT. Without MP a task switch does not concern it.</summary>
+    public static Step Wait(Cpu cpu, in Op op)
+    {
+        const uint switched = Cr0.MonitorCoprocessor | Cr0.TaskSwitched;
+        if ((cpu.State.Cr0 & switched) == switched) return cpu.Fault(ExceptionVector.DeviceNotAvailable);
+        return X87.IsInterrupted(cpu) ? Step.Fault : Step.Next;
+    }
+
+    public static Step Initialize(Cpu cpu, in Op op)
+    {
+        if (!X87.IsPresent(cpu)) return Step.Fault;
+        Initialize(cpu);
+        return Step.Next;
+    }
+
+    public static Step ClearExceptions(Cpu cpu, in Op op)
+    {
+        if (!X87.IsPresent(cpu)) return Step.Fault;
+        cpu.State.FpuStatus &= Fsw.Top | Fsw.Conditions;
+        return Step.Next;
+    }
+
+    public static Step LoadControl(Cpu cpu, in Op op)
+    {
+        if (!X87.IsReady(cpu) || !cpu.Load(in op, out ushort control)) return Step.Fault;
+        SetControl(cpu, control);
+        X87.UpdateSummary(cpu);
+        return Step.Next;
+    }
+
+    public static Step StoreControl(Cpu cpu, in Op op) => X87.IsPresent(cpu) && cpu.Store(in op, cpu.State.FpuControl) ? Step.Next : Step.Fault;
+
+    public static Step StoreStatus(Cpu cpu, in Op op) => X87.IsPresent(cpu) && cpu.Store(in op, cpu.State.FpuStatus) ? Step.Next : Step.Fault;
+
+    public static Step StatusToAx(Cpu cpu, in Op op)
+    {
+        if (!X87.IsPresent(cpu)) return Step.Fault;
+        cpu.Ref<ushort>(FrameOffset.General(0)) = cpu.State.FpuStatus;
+        return Step.Next;
+    }
+
+    public static Step IncrementTop(Cpu cpu, in Op op) => MoveTop(cpu, 1);
+
+    public static Step DecrementTop(Cpu cpu, in Op op) => MoveTop(cpu, -1);
+
+    public static Step Free(Cpu cpu, in Op op)
+    {
+        if (!X87.IsReady(cpu)) return Step.Fault;
+        X87.Free(cpu, op.R0);
+        return Step.Next;
+    }
+
+    public static Step FreePop(Cpu cpu, in Op op)
+    {
+        if (!X87.IsReady(cpu)) return Step.Fault;
+        X87.Free(cpu, op.R0);
+        X87.Pop(cpu);
+        return Step.Next;
+    }
+
+    // FSTENV and FSAVE: T is the width of a field, ushort or uint
+
+    public static Step StoreEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        if (!X87.IsPresent(cpu) || !cpu.CanStore(in op, 7 * Unsafe.SizeOf<T>()) || !WriteEnvironment<T>(cpu, in op)) return Step.Fault;
+        cpu.State.FpuControl |= (ushort)FloatExceptions.All;
+        X87.UpdateSummary(cpu);
+        return Step.Next;
+    }
+
+    public static Step LoadEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged =>
+        X87.IsReady(cpu) && ReadEnvironment<T>(cpu, in op) ? Step.Next : Step.Fault;
+
+    public static Step Save<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        int size = 7 * Unsafe.SizeOf<T>();
+        if (!X87.IsPresent(cpu) || !cpu.CanStore(in op, size + (8 * RegisterBytes)) || !WriteEnvironment<T>(cpu, in op)) return Step.Fault;
+        for (var i = 0; i < 8; i++)
+        {
+            Float80 value = X87.Get(cpu, i);
+            var at = (uint)(size + (i * RegisterBytes));
+            if (!cpu.Store(in op, at, value.Significand) || !cpu.Store(in op, at + sizeof(ulong), value.SignExponent)) return Step.Fault;
+        }
+        Initialize(cpu);
+        return Step.Next;
+    }
+
+    public static Step Restore<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        if (!X87.IsReady(cpu)) return Step.Fault;
+        X87Registers registers = default;
+        for (var i = 0; i < 8; i++)
+        {
+            var at = (uint)((7 * Unsafe.SizeOf<T>()) + (i * RegisterBytes));
+            if (!cpu.Load(in op, at, out registers[i].Significand) || !cpu.Load(in op, at + sizeof(ulong), out registers[i].SignExponent)) return Step.Fault;
+        }
+        if (!ReadEnvironment<T>(cpu, in op)) return Step.Fault;
+        for (var i = 0; i < 8; i++) cpu.State.X87[X87.Physical(cpu, i)] = registers[i];
+        return Step.Next;
+    }
+
+    // FXSAVE
+
+    /// <summary>With REX.W the pointers have 64 bits and no selectors. XMM8 to XMM15 are there in 64-bit code.</summary>
+    public static Step FxSave(Cpu cpu, in Op op)
+    {
+        if (!IsAligned(cpu, in op, write: true)) return Step.Fault;
+        ref CpuState state = ref cpu.State;
+        int vectors = cpu.Code64 ? 16 : 8;
+        if (!cpu.CanStore(in op, FxVectors + (vectors * FxSlot))) return Step.Fault;
+        ulong control = state.FpuControl | (ulong)state.FpuStatus << 16 | (ulong)(byte)~state.FpuEmpty << 32 | (ulong)state.FpuOpcode << 48;
+        bool stored = cpu.Store(in op, control)
+            && cpu.Store(in op, 8, Pointer(in op, state.FpuInstruction)) && cpu.Store(in op, 16, Pointer(in op, state.FpuOperand))
+            && cpu.Store(in op, 24, state.Mxcsr | (ulong)MxcsrBits << 32);
+        for (var i = 0; i < 8 && stored; i++)
+        {
+            Float80 value = X87.Get(cpu, i);
+            stored = cpu.Store(in op, (uint)(FxRegisters + (i * FxSlot)), Vector128.Create(value.Significand, value.SignExponent));
+        }
+        for (var i = 0; i < vectors && stored; i++)
+        {
+            stored = cpu.Store(in op, (uint)(FxVectors + (i * FxSlot)), cpu.Get<Vector128<byte>>(FrameOffset.Vector(i)));
+        }
+        return stored ? Step.Next : Step.Fault;
+    }
+
+    public static Step FxRestore(Cpu cpu, in Op op)
+    {
+        if (!IsAligned(cpu, in op, write: false)) return Step.Fault;
+        FxVectorImage vectors = default;
+        X87Registers registers = default;
+        int count = cpu.Code64 ? 16 : 8;
+        if (!cpu.Load(in op, out ulong control) || !cpu.Load(in op, 8, out ulong instruction) || !cpu.Load(in op, 16, out ulong operand)
+            || !cpu.Load(in op, 24, out uint mxcsr)) return Step.Fault;
+        for (var i = 0; i < 8; i++)
+        {
+            var at = (uint)(FxRegisters + (i * FxSlot));
+            if (!cpu.Load(in op, at, out registers[i].Significand) || !cpu.Load(in op, at + sizeof(ulong), out registers[i].SignExponent)) return Step.Fault;
+        }
+        for (var i = 0; i < count; i++)
+        {
+            if (!cpu.Load(in op, (uint)(FxVectors + (i * FxSlot)), out vectors[i])) return Step.Fault;
+        }
+        if ((mxcsr & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+
+        ref CpuState state = ref cpu.State;
+        SetControl(cpu, (ushort)control);
+        state.FpuStatus = (ushort)(control >> 16);
+        state.FpuEmpty = (byte)~(control >> 32);
+        state.FpuOpcode = (ushort)(control >> 48 & 0x7FF);
+        (state.FpuInstruction, state.FpuOperand) = (Pointer(in op, instruction), Pointer(in op, operand));
+        state.Mxcsr = mxcsr;
+        for (var i = 0; i < 8; i++) state.X87[X87.Physical(cpu, i)] = registers[i];
+        for (var i = 0; i < count; i++) cpu.Ref<Vector128<byte>>(FrameOffset.Vector(i)) = vectors[i];
+        X87.UpdateSummary(cpu);
+        return Step.Next;
+    }
+
+    [InlineArray(16)]
+    private struct FxVectorImage
+    {
+        private Vector128<byte> _element;
+    }
+
+    private static void Initialize(Cpu cpu)
+    {
+        ref CpuState state = ref cpu.State;
+        (state.FpuControl, state.FpuStatus, state.FpuEmpty) = (0x37F, 0, 0xFF);
+        (state.FpuOpcode, state.FpuInstruction, state.FpuOperand) = (0, 0, 0);
+    }
+
+    /// <summary>Bit 6 is always set, bits 7 and 13 to 15 are always clear.</summary>
+    private static void SetControl(Cpu cpu, ushort control) => cpu.State.FpuControl = (ushort)((control & 0x1F3F) | 0x40);
+
+    private static Step MoveTop(Cpu cpu, int by)
+    {
+        if (!X87.IsReady(cpu)) return Step.Fault;
+        X87.ClearC1(cpu);
+        X87.MoveTop(cpu, by);
+        return Step.Next;
+    }
+
+    private static ulong Pointer(in Op op, ulong value) => op.Has(OpFlags.Wide) ? value : (uint)value;
+
+    private static bool IsAligned(Cpu cpu, in Op op, bool write)
+    {
+        uint cr0 = (uint)cpu.State.Cr0;
+        if ((cr0 & Cr0.Emulation) != 0) return cpu.Refuse(ExceptionVector.DeviceNotAvailable);
+        if ((cr0 & Cr0.TaskSwitched) != 0) return cpu.Refuse(ExceptionVector.DeviceNotAvailable);
+        return cpu.Linear(in op, 512, write, out ulong linear) && ((linear & 15) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection));
+    }
+
+    private static bool WriteEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        ref CpuState state = ref cpu.State;
+        uint instruction = (uint)state.FpuInstruction, operand = (uint)state.FpuOperand, upperInstruction = 0, upperOperand = 0;
+        if (cpu.RealSegments)
+        {
+            // Linear addresses, their upper parts from bit 12, with the opcode below.
+            upperInstruction = instruction >> 16 << 12 | state.FpuOpcode;
+            upperOperand = operand >> 16 << 12;
+        }
+        else if (Unsafe.SizeOf<T>() == sizeof(uint)) upperInstruction = (uint)state.FpuOpcode << 16;
+        return Field<T>(cpu, in op, 0, state.FpuControl) && Field<T>(cpu, in op, 1, state.FpuStatus) && Field<T>(cpu, in op, 2, Tags(cpu))
+            && Field<T>(cpu, in op, 3, instruction) && Field<T>(cpu, in op, 4, upperInstruction)
+            && Field<T>(cpu, in op, 5, operand) && Field<T>(cpu, in op, 6, upperOperand);
+    }
+
+    /// <summary>The upper half of a 32-bit field of 16 bits reads as ones.</summary>
+    private static bool Field<T>(Cpu cpu, in Op op, uint number, uint value) where T : unmanaged => Unsafe.SizeOf<T>() == sizeof(ushort)
+        ? cpu.Store(in op, number * sizeof(ushort), (ushort)value)
+        : cpu.Store(in op, number * sizeof(uint), number is 3 or 4 or 5 ? value : value | 0xFFFF_0000);
+
+    private static bool ReadEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        Span<uint> fields = stackalloc uint[7];
+        for (var i = 0; i < 7; i++)
+        {
+            var at = (uint)(i * Unsafe.SizeOf<T>());
+            if (Unsafe.SizeOf<T>() == sizeof(uint) ? !cpu.Load(in op, at, out fields[i]) : !LoadNarrow(cpu, in op, at, out fields[i])) return false;
+        }
+        ref CpuState state = ref cpu.State;
+        SetControl(cpu, (ushort)fields[0]);
+        state.FpuStatus = (ushort)fields[1];
+        state.FpuEmpty = 0;
+        for (var i = 0; i < 8; i++)
+        {
+            if ((fields[2] >> (i * 2) & 3) == 3) state.FpuEmpty |= (byte)(1 << i);
+        }
+        (state.FpuInstruction, state.FpuOperand) = (fields[3], fields[5]);
+        X87.UpdateSummary(cpu);
+        return true;
+    }
+
+    private static bool LoadNarrow(Cpu cpu, in Op op, uint at, out uint value)
+    {
+        bool loaded = cpu.Load(in op, at, out ushort narrow);
+        value = narrow;
+        return loaded;
+    }
+
+    /// <summary>Two bits a physical register: valid, zero, special, empty.</summary>
+    private static uint Tags(Cpu cpu)
+    {
+        uint tags = 0;
+        for (var i = 0; i < 8; i++)
+        {
+            ref X87Register register = ref cpu.State.X87[i];
+            uint tag = new Float80(register.Significand, register.SignExponent).Class switch
+            {
+                _ when (cpu.State.FpuEmpty >> i & 1) != 0 => 3,
+                FloatClass.Normal => 0,
+                FloatClass.Zero => 1,
+                _ => 2u,
+            };
+            tags |= tag << (i * 2);
+        }
+        return tags;
+    }
+}
