@@ -256,7 +256,7 @@ internal sealed unsafe class Cpu : IDisposable
     public bool Store<T>(in Op op, T value) where T : unmanaged =>
         Linear(in op, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);
 
-    /// <summary>A part of the memory operand, some bytes into it. Check the whole with <see cref="CanStore"/> first.</summary>
+    /// <summary>A part of the memory operand, some bytes into it. Check the whole with <see cref="CanStore(in Op, int)"/> first.</summary>
     public bool Store<T>(in Op op, uint at, T value) where T : unmanaged =>
         LinearPart(in op, at, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);
 
@@ -272,6 +272,10 @@ internal sealed unsafe class Cpu : IDisposable
 
     /// <summary>A store of so many bytes at the memory operand would not fault; up to a page.</summary>
     public bool CanStore(in Op op, int size) => Linear(in op, size, write: true, out ulong linear) && Mmu.CanWrite(linear, size, op.Segment);
+
+    /// <summary>The same for a part of the memory operand, some bytes into it.</summary>
+    public bool CanStore(in Op op, uint at, int size) =>
+        LinearPart(in op, at, size, write: true, out ulong linear) && Mmu.CanWrite(linear, size, op.Segment);
 
     /// <summary>Reads the memory operand and makes sure that <see cref="Update"/> can write it back.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -45,6 +45,9 @@ internal sealed unsafe class HandlerTable
         MoveTable.Add(table);
         ControlFlowTable.Add(table);
         SystemTable.Add(table);
+        X87Table.Add(table);
+        MmxTable.Add(table);
+        SseTable.Add(table);
         return table;
     }
 }

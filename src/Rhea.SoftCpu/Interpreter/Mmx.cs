@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
-using Rhea.Core.Cpu;
 using Rhea.X86;
+using Rhea.X86.FloatingPoint;
 
 namespace Rhea.SoftCpu.Interpreter;
 
@@ -186,7 +186,7 @@ internal static class Mmx
 
     private static Step ToFloats<T>(Cpu cpu, in Op op, ulong source) where T : IFloatVectorOperation
     {
-        X86.FloatingPoint.FloatEnvironment environment = Sse.Environment(cpu);
+        FloatEnvironment environment = Sse.Environment(cpu);
         ref Vector128<byte> destination = ref cpu.Ref<Vector128<byte>>(op.R0);
         Vector128<byte> result = T.Apply(destination, Vector128.CreateScalar(source).AsByte(), 0, ref environment);
         if (!Sse.Accept(cpu, environment)) return Step.Fault;
@@ -196,7 +196,7 @@ internal static class Mmx
 
     private static Step FromFloats<T>(Cpu cpu, in Op op, Vector128<byte> source) where T : IFloatVectorOperation
     {
-        X86.FloatingPoint.FloatEnvironment environment = Sse.Environment(cpu);
+        FloatEnvironment environment = Sse.Environment(cpu);
         Vector128<byte> result = T.Apply(default, source, 0, ref environment);
         if (!Sse.Accept(cpu, environment)) return Step.Fault;
         Enter(cpu);

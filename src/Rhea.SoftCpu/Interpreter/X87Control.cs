@@ -198,14 +198,12 @@ internal static class X87Control
         return Step.Next;
     }
 
-    private static ulong Pointer(in Op op, ulong value) => op.Has(OpFlags.Wide) ? value : (uint)value;
+    private static ulong Pointer(in Op op, ulong value) =>
+        (Iced.Intel.Code)op.Code is Iced.Intel.Code.Fxsave64_m512byte or Iced.Intel.Code.Fxrstor64_m512byte ? value : (uint)value;
 
     private static bool IsAligned(Cpu cpu, in Op op, bool write)
     {
-        uint cr0 = (uint)cpu.State.Cr0;
-        if ((cr0 & Cr0.Emulation) != 0) return cpu.Refuse(ExceptionVector.DeviceNotAvailable);
-        if ((cr0 & Cr0.TaskSwitched) != 0) return cpu.Refuse(ExceptionVector.DeviceNotAvailable);
-        return cpu.Linear(in op, 512, write, out ulong linear) && ((linear & 15) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection));
+        return X87.IsPresent(cpu) && cpu.Linear(in op, 512, write, out ulong linear) && ((linear & 15) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection));
     }
 
     private static bool WriteEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged

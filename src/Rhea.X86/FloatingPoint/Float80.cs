@@ -18,7 +18,7 @@ public enum FloatClass : byte
 /// <remarks>Intel SDM vol. 1, 4.2.2 and 8.2. The bits are kept as they are in memory, invalid ones too.</remarks>
 public readonly record struct Float80(ulong Significand, ushort SignExponent)
 {
-    internal const int Bias = 16383;
+    public const int Bias = 16383;
     internal const ulong IntegerBit = 1UL << 63, QuietBit = 1UL << 62;
     private const ushort SignBit = 0x8000, ExponentMask = 0x7FFF;
 

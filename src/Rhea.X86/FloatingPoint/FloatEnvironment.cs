@@ -61,5 +61,5 @@ public struct FloatEnvironment
         FlushToZero = (mxcsr & 1 << 15) != 0,
     };
 
-    internal readonly bool IsMasked(FloatExceptions exception) => (Masked & exception) != 0;
+    public readonly bool IsMasked(FloatExceptions exception) => (Masked & exception) != 0;
 }
