@@ -189,7 +189,7 @@ internal sealed unsafe class BlockDecoder
         if (index != Register.None)
         {
             op->Index = FrameOffset.General(index.GetNumber());
-            size = index.GetSize() * 8;
+            size = Math.Max(size, index.GetSize() * 8); // XLAT's index is AL
         }
 
         op->Scale = (byte)BitOperations.Log2((uint)instruction.MemoryIndexScale);

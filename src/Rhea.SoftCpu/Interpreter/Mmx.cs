@@ -160,6 +160,10 @@ internal static class Mmx
     public static Step FromFloats<T>(Cpu cpu, in Op op) where T : IFloatVectorOperation =>
         IsReadyForBoth(cpu) ? FromFloats<T>(cpu, in op, cpu.Get<Vector128<byte>>(op.R1)) : Step.Fault;
 
+    /// <summary>CVTPS2PI: only the lower half is looked at.</summary>
+    public static Step FromLowerFloats<T>(Cpu cpu, in Op op) where T : IFloatVectorOperation =>
+        IsReadyForBoth(cpu) ? FromFloats<T>(cpu, in op, Vector128.CreateScalar(cpu.Get<ulong>(op.R1)).AsByte()) : Step.Fault;
+
     public static Step FromFloatsMemory64<T>(Cpu cpu, in Op op) where T : IFloatVectorOperation =>
         IsReadyForBoth(cpu) && cpu.Load(in op, out ulong source) ? FromFloats<T>(cpu, in op, Vector128.CreateScalar(source).AsByte()) : Step.Fault;
 
@@ -198,8 +202,8 @@ internal static class Mmx
     {
         FloatEnvironment environment = Sse.Environment(cpu);
         Vector128<byte> result = T.Apply(default, source, 0, ref environment);
+        Enter(cpu); // an exception of SSE does not keep it from that
         if (!Sse.Accept(cpu, environment)) return Step.Fault;
-        Enter(cpu);
         Set(cpu, op.R0, result.AsUInt64()[0]);
         return Step.Next;
     }

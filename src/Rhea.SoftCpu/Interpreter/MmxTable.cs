@@ -111,9 +111,9 @@ internal static unsafe class MmxTable
     {
         table.Add(Code.Cvtpi2ps_xmm_mmm64, &Mmx.ToFloats<Cvtpi2ps>, &Mmx.ToFloatsMemory<Cvtpi2ps>);
         table.Add(Code.Cvtpi2pd_xmm_mmm64, &Mmx.ToFloats<Cvtdq2pd>, &Mmx.ToFloatsMemory<Cvtdq2pd>);
-        table.Add(Code.Cvtps2pi_mm_xmmm64, &Mmx.FromFloats<SinglesToIntegers<Rounded>>, &Mmx.FromFloatsMemory64<SinglesToIntegers<Rounded>>);
+        table.Add(Code.Cvtps2pi_mm_xmmm64, &Mmx.FromLowerFloats<SinglesToIntegers<Rounded>>, &Mmx.FromFloatsMemory64<SinglesToIntegers<Rounded>>);
         table.Add(Code.Cvtpd2pi_mm_xmmm128, &Mmx.FromFloats<DoublesToIntegers<Rounded>>, &Mmx.FromFloatsMemory128<DoublesToIntegers<Rounded>>);
-        table.Add(Code.Cvttps2pi_mm_xmmm64, &Mmx.FromFloats<SinglesToIntegers<Truncated>>, &Mmx.FromFloatsMemory64<SinglesToIntegers<Truncated>>);
+        table.Add(Code.Cvttps2pi_mm_xmmm64, &Mmx.FromLowerFloats<SinglesToIntegers<Truncated>>, &Mmx.FromFloatsMemory64<SinglesToIntegers<Truncated>>);
         table.Add(Code.Cvttpd2pi_mm_xmmm128, &Mmx.FromFloats<DoublesToIntegers<Truncated>>, &Mmx.FromFloatsMemory128<DoublesToIntegers<Truncated>>);
     }
 

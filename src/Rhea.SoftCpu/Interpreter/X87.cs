@@ -105,9 +105,10 @@ internal static class X87
     public static bool Accept(Cpu cpu, in FloatEnvironment environment)
     {
         ref ushort status = ref cpu.State.FpuStatus;
-        status = (ushort)((status & ~Fsw.C1) | (int)environment.Raised);
         FloatExceptions unmasked = environment.Unmasked;
         bool discarded = (unmasked & FloatExceptions.BeforeResult) != 0;
+        FloatExceptions raised = discarded ? environment.Raised & FloatExceptions.BeforeResult : environment.Raised;
+        status = (ushort)((status & ~Fsw.C1) | (int)raised);
         if (environment.RoundedUp && !discarded && (environment.Raised & FloatExceptions.Precision) != 0) status |= Fsw.C1;
         if (unmasked != FloatExceptions.None) status |= Fsw.ErrorSummary | Fsw.Busy;
         return !discarded;

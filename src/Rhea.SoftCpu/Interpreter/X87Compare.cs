@@ -86,18 +86,17 @@ internal static class X87Compare
     private static Step Answer(Cpu cpu, bool empty, Float80 other, bool quiet, FloatEnvironment environment, int pops)
     {
         int conditions = Incomparable;
-        if (empty)
-        {
-            if (!X87.Underflow(cpu)) return Step.Next;
-        }
+        bool accepted;
+        if (empty) accepted = X87.Underflow(cpu);
         else
         {
             FloatRelation relation = X87Arithmetic.Compare(X87.Get(cpu, 0), other, quiet, ref environment);
-            if (!X87.Accept(cpu, environment)) return Step.Next;
+            if (relation == FloatRelation.Unordered) environment.Raised &= ~FloatExceptions.Denormal; // a NaN comes before it
+            accepted = X87.Accept(cpu, environment);
             conditions = ConditionsOf(relation);
         }
         X87.SetConditions(cpu, conditions);
-        for (; pops > 0; pops--) X87.Pop(cpu);
+        for (; accepted && pops > 0; pops--) X87.Pop(cpu);
         return Step.Next;
     }
 
@@ -105,20 +104,19 @@ internal static class X87Compare
     {
         if (!X87.IsReady(cpu)) return Step.Fault;
         X87.Note(cpu, in op);
-        X87.ClearC1(cpu);
         var relation = FloatRelation.Unordered;
-        if (X87.IsEmpty(cpu, 0) || X87.IsEmpty(cpu, op.R1))
-        {
-            if (!X87.Underflow(cpu)) return Step.Next;
-        }
+        bool accepted;
+        if (X87.IsEmpty(cpu, 0) || X87.IsEmpty(cpu, op.R1)) accepted = X87.Underflow(cpu);
         else
         {
             FloatEnvironment environment = X87.Environment(cpu);
             relation = X87Arithmetic.Compare(X87.Get(cpu, 0), X87.Get(cpu, op.R1), T.Quiet, ref environment);
-            if (!X87.Accept(cpu, environment)) return Step.Next;
+            int c1 = cpu.State.FpuStatus & Fsw.C1;
+            accepted = X87.Accept(cpu, environment);
+            cpu.State.FpuStatus |= (ushort)c1; // which only a stack fault changes here
         }
         cpu.Flags.Value = SseScalar.FlagsOf(relation);
-        if (pop) X87.Pop(cpu);
+        if (accepted && pop) X87.Pop(cpu);
         return Step.Next;
     }
 

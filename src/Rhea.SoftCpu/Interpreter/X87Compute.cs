@@ -89,6 +89,7 @@ internal static class X87Compute
         }
         FloatEnvironment environment = X87.Environment(cpu);
         Float80 result = T.Apply(X87.Get(cpu, 0), TSource.Convert(bits, ref environment), ref environment);
+        if (result.IsNan) environment.Raised &= ~FloatExceptions.Denormal; // a NaN comes before it
         if (X87.Accept(cpu, environment)) X87.Set(cpu, 0, result);
         return Step.Next;
     }
@@ -128,7 +129,7 @@ internal static class X87Compute
     /// <summary>FXTRACT: the exponent replaces ST(0), then the significand is pushed.</summary>
     public static Step Extract(Cpu cpu, in Op op)
     {
-        if (!BeginPush(cpu, in op, out bool done)) return Step.Fault;
+        if (!BeginPush(cpu, in op, Fsw.C0 | Fsw.C2 | Fsw.C3, out bool done)) return Step.Fault;
         if (done) return Step.Next;
         FloatEnvironment environment = X87.Environment(cpu);
         (Float80 exponent, Float80 significand) = X87Arithmetic.Extract(X87.Get(cpu, 0), ref environment);
@@ -149,7 +150,7 @@ internal static class X87Compute
     /// <summary>FSINCOS: the sine replaces ST(0), then the cosine is pushed.</summary>
     public static Step SineAndCosine(Cpu cpu, in Op op)
     {
-        if (!BeginPush(cpu, in op, out bool done)) return Step.Fault;
+        if (!BeginPush(cpu, in op, Fsw.C0 | Fsw.C3, out bool done)) return Step.Fault;
         if (done || IsOutOfRange(cpu)) return Step.Next;
         FloatEnvironment environment = X87.Environment(cpu);
         Float80 argument = X87.Get(cpu, 0);
@@ -163,7 +164,7 @@ internal static class X87Compute
     /// <summary>FPTAN: the tangent replaces ST(0), then 1 (or the same NaN) is pushed.</summary>
     public static Step Tangent(Cpu cpu, in Op op)
     {
-        if (!BeginPush(cpu, in op, out bool done)) return Step.Fault;
+        if (!BeginPush(cpu, in op, Fsw.C0 | Fsw.C3, out bool done)) return Step.Fault;
         if (done || IsOutOfRange(cpu)) return Step.Next;
         FloatEnvironment environment = X87.Environment(cpu);
         Float80 tangent = X87Trigonometry.Tangent(X87.Get(cpu, 0), ref environment);
@@ -203,12 +204,12 @@ internal static class X87Compute
     }
 
     /// <summary>An instruction that replaces ST(0) and pushes another: its stack faults. False is a fault, done an answer to a stack fault.</summary>
-    private static bool BeginPush(Cpu cpu, in Op op, out bool done)
+    private static bool BeginPush(Cpu cpu, in Op op, int kept, out bool done)
     {
         done = false;
         if (!X87.IsReady(cpu)) return false;
         X87.Note(cpu, in op);
-        X87.SetConditions(cpu, cpu.State.FpuStatus & (Fsw.C0 | Fsw.C3));
+        X87.SetConditions(cpu, cpu.State.FpuStatus & kept);
         bool empty = X87.IsEmpty(cpu, 0);
         if (!empty && X87.IsEmpty(cpu, 7)) return true;
         done = true;
@@ -223,7 +224,7 @@ internal static class X87Compute
     {
         if (!X87.IsReady(cpu)) return Step.Fault;
         X87.Note(cpu, in op);
-        X87.SetConditions(cpu, 0);
+        X87.SetConditions(cpu, cpu.State.FpuStatus & (Fsw.C0 | Fsw.C3));
         if (X87.IsEmpty(cpu, 0) || X87.IsEmpty(cpu, 1))
         {
             if (X87.Underflow(cpu)) X87.Set(cpu, 0, Float80.Indefinite);
@@ -233,6 +234,7 @@ internal static class X87Compute
         X87Remainder.Step step = X87Remainder.Divide(X87.Get(cpu, 0), X87.Get(cpu, 1), nearest, ref environment);
         if (!X87.Accept(cpu, environment)) return Step.Next;
         X87.Set(cpu, 0, step.Remainder);
+        if (step.Remainder.IsNan) return Step.Next;
         X87.SetConditions(cpu, ((step.Quotient & 4) != 0 ? Fsw.C0 : 0) | ((step.Quotient & 2) != 0 ? Fsw.C3 : 0)
             | ((step.Quotient & 1) != 0 ? Fsw.C1 : 0) | (step.Partial ? Fsw.C2 : 0));
         return Step.Next;

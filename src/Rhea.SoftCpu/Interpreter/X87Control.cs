@@ -64,6 +64,7 @@ internal static class X87Control
     public static Step Free(Cpu cpu, in Op op)
     {
         if (!X87.IsReady(cpu)) return Step.Fault;
+        X87.ClearC1(cpu);
         X87.Free(cpu, op.R0);
         return Step.Next;
     }
@@ -71,6 +72,7 @@ internal static class X87Control
     public static Step FreePop(Cpu cpu, in Op op)
     {
         if (!X87.IsReady(cpu)) return Step.Fault;
+        X87.ClearC1(cpu);
         X87.Free(cpu, op.R0);
         X87.Pop(cpu);
         return Step.Next;

@@ -72,7 +72,7 @@ internal struct SingleTarget : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         uint bits = X87Conversion.ToSingle(value, ref environment);
-        return X87Store.IsDiscarded(environment) || cpu.Store(in op, bits);
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, sizeof(uint)) : cpu.Store(in op, bits);
     }
 }
 
@@ -81,7 +81,7 @@ internal struct DoubleTarget : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         ulong bits = X87Conversion.ToDouble(value, ref environment);
-        return X87Store.IsDiscarded(environment) || cpu.Store(in op, bits);
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, sizeof(ulong)) : cpu.Store(in op, bits);
     }
 }
 
@@ -90,7 +90,7 @@ internal struct Int16Target : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         var bits = (short)X87Conversion.ToInteger(value, 16, ref environment);
-        return X87Store.IsDiscarded(environment) || cpu.Store(in op, bits);
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, sizeof(short)) : cpu.Store(in op, bits);
     }
 }
 
@@ -99,7 +99,7 @@ internal struct Int32Target : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         var bits = (int)X87Conversion.ToInteger(value, 32, ref environment);
-        return X87Store.IsDiscarded(environment) || cpu.Store(in op, bits);
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, sizeof(int)) : cpu.Store(in op, bits);
     }
 }
 
@@ -108,7 +108,7 @@ internal struct Int64Target : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         long bits = X87Conversion.ToInteger(value, 64, ref environment);
-        return X87Store.IsDiscarded(environment) || cpu.Store(in op, bits);
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, sizeof(long)) : cpu.Store(in op, bits);
     }
 }
 

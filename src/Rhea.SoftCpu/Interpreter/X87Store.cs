@@ -19,7 +19,8 @@ internal static class X87Store
         }
         FloatEnvironment environment = X87.Environment(cpu);
         Float80 value = T.Convert(bits, ref environment);
-        if (X87.Accept(cpu, environment)) X87.Push(cpu, value);
+        X87.Accept(cpu, environment);
+        if ((environment.Unmasked & FloatExceptions.Invalid) == 0) X87.Push(cpu, value); // denormals are loaded all the same
         return Step.Next;
     }
 
@@ -47,13 +48,12 @@ internal static class X87Store
         if (!X87.IsReady(cpu)) return Step.Fault;
         X87.Note(cpu, in op);
         X87.ClearC1(cpu);
-        Float80 value = X87.Get(cpu, op.R0);
-        if (X87.IsEmpty(cpu, op.R0) && X87.IsEmpty(cpu, 7))
+        if (!X87.IsEmpty(cpu, op.R0)) X87.Push(cpu, X87.Get(cpu, op.R0));
+        else if (X87.Underflow(cpu))
         {
-            if (!X87.Underflow(cpu)) return Step.Next;
-            value = Float80.Indefinite;
+            X87.MoveTop(cpu, -1);
+            X87.Set(cpu, 0, Float80.Indefinite);
         }
-        X87.Push(cpu, value);
         return Step.Next;
     }
 
@@ -108,10 +108,9 @@ internal static class X87Store
     {
         if (!X87.IsReady(cpu)) return Step.Fault;
         X87.Note(cpu, in op);
-        X87.ClearC1(cpu);
         if (X87.IsEmpty(cpu, 0) || X87.IsEmpty(cpu, op.R1))
         {
-            if (X87.Underflow(cpu) && T.Holds(ref cpu.Flags)) X87.Set(cpu, 0, Float80.Indefinite);
+            if (X87.Underflow(cpu)) X87.Set(cpu, 0, Float80.Indefinite); // whether the condition holds or not
         }
         else if (T.Holds(ref cpu.Flags)) X87.Set(cpu, 0, X87.Get(cpu, op.R1));
         return Step.Next;
@@ -154,9 +153,10 @@ internal static class X87Store
         }
         if (!T.Store(cpu, in op, empty ? Float80.Indefinite : X87.Get(cpu, 0), ref environment)) return false;
         X87.NoteOperand(cpu, in op);
+        stored = empty || !IsDiscarded(environment);
+        if (!stored) environment.Raised &= ~FloatExceptions.Precision;
         if (empty) X87.Underflow(cpu);
         else X87.Accept(cpu, environment);
-        stored = empty || !IsDiscarded(environment);
         return true;
     }
 
@@ -197,7 +197,7 @@ internal struct Log2Of10 : IX87Constant
 
 internal struct Log2OfE : IX87Constant
 {
-    public static Float80 Value(RoundingMode rounding) => new(0xB8AA_3B29_5C17_F0BB + Below(rounding), 0x3FFF);
+    public static Float80 Value(RoundingMode rounding) => new(0xB8AA_3B29_5C17_F0BC + Below(rounding), 0x3FFF);
 
     /// <summary>The next lower number where the nearest one is too large.</summary>
     public static ulong Below(RoundingMode rounding) => rounding is RoundingMode.Down or RoundingMode.TowardZero ? ulong.MaxValue : 0;

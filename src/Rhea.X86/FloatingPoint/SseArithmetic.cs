@@ -190,6 +190,7 @@ public static class SseArithmetic
 
     private static ulong Divide(ulong a, ulong b, FloatFormat format, ref FloatEnvironment environment)
     {
+        FloatExceptions before = environment.Raised;
         if (TakeSpecial(ref a, ref b, format, ref environment, out ulong special)) return special;
         FloatClass classA = format.Classify(a), classB = format.Classify(b);
         ulong sign = (a ^ b) & format.Sign;
@@ -197,7 +198,7 @@ public static class SseArithmetic
         if (classB == FloatClass.Zero)
         {
             if (classA == FloatClass.Zero) return Invalid(format, ref environment);
-            environment.Raised |= FloatExceptions.DivideByZero;
+            environment.Raised = before | FloatExceptions.DivideByZero; // it comes before a denormal dividend
             return sign | format.Infinity;
         }
         if (classA == FloatClass.Zero || classB == FloatClass.Infinity) return sign;
@@ -207,10 +208,15 @@ public static class SseArithmetic
     private static ulong SquareRoot(ulong a, FloatFormat format, ref FloatEnvironment environment)
     {
         ulong same = a;
+        FloatExceptions before = environment.Raised;
         if (TakeSpecial(ref a, ref same, format, ref environment, out ulong special)) return special;
         FloatClass kind = format.Classify(a);
         if (kind == FloatClass.Zero) return a;
-        if (format.IsNegative(a)) return Invalid(format, ref environment);
+        if (format.IsNegative(a))
+        {
+            environment.Raised = before | FloatExceptions.Invalid; // it comes before a denormal operand
+            return format.QuietNan;
+        }
         return kind == FloatClass.Infinity ? a : Finish(Unpacked.SquareRoot(format.Unpack(a)), format, ref environment);
     }
 

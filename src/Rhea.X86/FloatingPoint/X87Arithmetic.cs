@@ -74,7 +74,7 @@ public static class X87Arithmetic
         UInt128 magnitude = X87Conversion.RoundToInteger(value, ref environment);
         return magnitude == 0
             ? Float80.Zero.WithSign(a.IsNegative)
-            : Pack(Unpacked.Normalize(a.IsNegative, 127, magnitude), ref environment);
+            : X87Conversion.FromInteger((ulong)magnitude).WithSign(a.IsNegative);
     }
 
     /// <summary>FSCALE: <paramref name="a"/> times two to the integral part of <paramref name="scale"/>.</summary>

@@ -8,12 +8,13 @@ public static class X87Conversion
     /// <summary>The packed decimal that answers an invalid store (SDM vol. 1, table 4-4).</summary>
     public static readonly UInt128 DecimalIndefinite = new(0xFFFF, 0xC000_0000_0000_0000);
 
-    public static Float80 FromInteger(long value)
+    public static Float80 FromInteger(long value) => FromInteger(value < 0 ? 0 - (ulong)value : (ulong)value).WithSign(value < 0);
+
+    internal static Float80 FromInteger(ulong magnitude)
     {
-        if (value == 0) return Float80.Zero;
-        ulong magnitude = value < 0 ? 0 - (ulong)value : (ulong)value;
+        if (magnitude == 0) return Float80.Zero;
         int shift = System.Numerics.BitOperations.LeadingZeroCount(magnitude);
-        return new Float80(magnitude << shift, (ushort)(Float80.Bias + 63 - shift)).WithSign(value < 0);
+        return new(magnitude << shift, (ushort)(Float80.Bias + 63 - shift));
     }
 
     public static Float80 FromSingle(uint bits, ref FloatEnvironment environment) => FromBinary(bits, FloatFormat.Single, ref environment);

@@ -18,6 +18,7 @@ public static class X87Logarithm
         Unpacked value = a.Unpack();
         if (value.Exponent >= 0)
         {
+            environment.Raised |= FloatExceptions.Precision;
             if (value.Exponent > 0 || value.Significand << 1 != 0) return a;
             return a.IsNegative ? new Float80(Float80.IntegerBit, 0xBFFE) : Float80.One;
         }
@@ -45,6 +46,7 @@ public static class X87Logarithm
         }
         if (one || classY == FloatClass.Zero) return Float80.Zero.WithSign(y.IsNegative != IsBelowOne(x));
         Unpacked value = x.Unpack();
+        environment.Raised |= FloatExceptions.Precision; // of exact results too
         return value.Significand << 1 == 0 // a power of two: its logarithm is exact
             ? X87Arithmetic.Pack(Unpacked.Product(X87Conversion.FromInteger(value.Exponent).Unpack(), y.Unpack()), ref environment)
             : Inexact(Wide.Multiply(LogarithmOf(value), y.Unpack()), ref environment);
@@ -64,6 +66,7 @@ public static class X87Logarithm
         }
         if (classX == FloatClass.Zero || classY == FloatClass.Zero) return Float80.Zero.WithSign(negative);
         Unpacked value = x.Unpack();
+        environment.Raised |= FloatExceptions.Precision;
         if (value.Exponent >= 0) return x; // not defined
         UInt128 distance = Wide.ToFixed(value) >> 1, two = Wide.One; // of x + 2, with 126 bits of fraction
         Unpacked sum = Unpacked.Normalize(false, 1, x.IsNegative ? two - distance : two + distance);

@@ -4,8 +4,8 @@ namespace Rhea.X86.FloatingPoint;
 /// <remarks>Arguments of 2^63 and more are refused by the caller. Results are inexact but for zeros.</remarks>
 public static class X87Trigonometry
 {
-    // Half of π, its leading one worth 1; and π with 125 bits of fraction.
-    private static readonly UInt128 HalfPi = new(0xC90F_DAA2_2168_C234, 0xC4C6_628B_80DC_1CD1);
+    // Half of π to the 66 bits by which processors reduce arguments (SDM vol. 1, 8.3.8), its leading one worth 1; and π with 125 bits of fraction.
+    private static readonly UInt128 HalfPi = new(0xC90F_DAA2_2168_C234, 0xC000_0000_0000_0000);
     private static readonly UInt128 Pi125 = new(0x6487_ED51_10B4_611A, 0x6263_3145_C06E_0E68);
     private static readonly UInt128[] SineSeries = Wide.Factorials(13, 2, 2), CosineSeries = Wide.Factorials(13, 1, 2);
     private static readonly UInt128[] ArcTangentSeries = Wide.OddReciprocals(16);

@@ -1,0 +1,69 @@
+using Iced.Intel;
+
+namespace Rhea.Tests.SoftCpu.Differential;
+
+/// <summary>The instructions that the differential test walks: those of <c>-cpu qemu64</c>, less some that two processors need not agree on.</summary>
+internal static class InstructionSet
+{
+    private static readonly HashSet<CpuidFeature> Features =
+    [
+        CpuidFeature.INTEL8086, CpuidFeature.INTEL186, CpuidFeature.INTEL286, CpuidFeature.INTEL386, CpuidFeature.INTEL486, CpuidFeature.X64,
+        CpuidFeature.CMOV, CpuidFeature.CX8, CpuidFeature.CMPXCHG16B, CpuidFeature.MULTIBYTENOP, CpuidFeature.FXSR, CpuidFeature.CLFSH,
+        CpuidFeature.FPU, CpuidFeature.FPU387, CpuidFeature.FPU287, CpuidFeature.MMX, CpuidFeature.SSE, CpuidFeature.SSE2, CpuidFeature.SSE3,
+        CpuidFeature.PAUSE, CpuidFeature.PREFETCHW,
+    ];
+
+    /// <summary>Why an instruction is not compared.</summary>
+    private static readonly Dictionary<string, Mnemonic[]> Exceptions = new()
+    {
+        ["would call the host's kernel"] = [Mnemonic.Syscall, Mnemonic.Sysenter, Mnemonic.Int],
+        ["is where each case ends"] = [Mnemonic.Int3, Mnemonic.Int1],
+        ["sees the host's descriptor tables"] =
+        [
+            Mnemonic.Lar, Mnemonic.Lsl, Mnemonic.Verr, Mnemonic.Verw, Mnemonic.Sgdt, Mnemonic.Sidt, Mnemonic.Sldt, Mnemonic.Str, Mnemonic.Smsw,
+            Mnemonic.Lds, Mnemonic.Les, Mnemonic.Lfs, Mnemonic.Lgs, Mnemonic.Lss, Mnemonic.Retf, Mnemonic.Iret, Mnemonic.Iretd, Mnemonic.Iretq,
+            Mnemonic.Arpl,
+        ],
+        ["has no meaning that processors agree on"] = [Mnemonic.Salc, Mnemonic.Ud0, Mnemonic.Ud1],
+        ["depends on the maker: REX makes it XCHG, 32 bits are read, or registers are not checked"] = [Mnemonic.Pause, Mnemonic.Movsxd, Mnemonic.Fstpnce],
+        ["checks its operand before the privilege level, the host after"] = [Mnemonic.Lldt, Mnemonic.Ltr, Mnemonic.Lmsw],
+        ["is a hint here that reaches no memory and has a register form"] = [Mnemonic.Clflush, Mnemonic.Reservednop],
+        ["faults with another page fault code where a bit's word is not present, or at a target that is not canonical"] =
+            [Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc, Mnemonic.Call, Mnemonic.Jmp],
+        ["raises no precision exception when an unmasked underflow goes beyond the adjusted exponent"] = [Mnemonic.Fscale],
+        ["was removed after the 386 or the 486"] =
+            [Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Fnstdw, Mnemonic.Fnstsg, Mnemonic.Frstpm],
+    };
+
+    public static IEnumerable<Code> Codes(bool is64) => Enum.GetValues<Code>().Where(code => IsCompared(code, is64));
+
+    private static bool IsCompared(Code code, bool is64)
+    {
+        if (code is Code.INVALID) return false;
+        OpCodeInfo info = code.ToOpCode();
+        if (!info.IsInstruction || info.Encoding != EncodingKind.Legacy || !(is64 ? info.Mode64 : info.Mode32) || info.Fwait) return false;
+        if (info.OperandSize == 16 && IsNearBranch(code, info)) return false; // RIP of 16 bits leaves the page of code
+        if (info.AddressSize != 0 && info.AddressSize != (is64 ? 64 : 32)) return false; // another address size needs another prefix
+        if (!code.CpuidFeatures().All(Features.Contains)) return false;
+        if (code is Code.Shld_rm16_r16_imm8 or Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_imm8 or Code.Shrd_rm16_r16_CL) return false; // undefined from 17 places
+        return !Exceptions.Values.Any(list => list.Contains(info.Mnemonic)) && !TakesSegment(info) && !IsFar(code, info);
+    }
+
+    /// <summary>Loads or shows a segment, control or debug register.</summary>
+    private static bool TakesSegment(OpCodeInfo info)
+    {
+        for (var i = 0; i < info.OpCount; i++)
+        {
+            if (info.GetOpKind(i) is OpCodeOperandKind.seg_reg or OpCodeOperandKind.es or OpCodeOperandKind.cs or OpCodeOperandKind.ss
+                or OpCodeOperandKind.ds or OpCodeOperandKind.fs or OpCodeOperandKind.gs or OpCodeOperandKind.tr_reg) return true;
+        }
+        return false;
+    }
+
+    private static bool IsNearBranch(Code code, OpCodeInfo info) => code.FlowControl() is FlowControl.IndirectBranch or FlowControl.IndirectCall
+        or FlowControl.Return || (info.OpCount > 0 && info.GetOpKind(0) is OpCodeOperandKind.br16_1 or OpCodeOperandKind.br16_2);
+
+    private static bool IsFar(Code code, OpCodeInfo info) =>
+        (info.OpCount > 0 && info.GetOpKind(0) is OpCodeOperandKind.farbr2_2 or OpCodeOperandKind.farbr4_2)
+        || (info.Mnemonic is Mnemonic.Jmp or Mnemonic.Call && code.ToString().Contains("_m16", StringComparison.Ordinal));
+}
