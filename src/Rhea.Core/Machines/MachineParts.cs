@@ -73,7 +73,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>A device in a PCI slot; its section is named after the slot, as <c>0000:00:02.0/pvpanic-pci</c>.</summary>
     public T Add<T>(string path, PciBus bus, int function, Func<PciSlot, T> make, string? id = null) where T : Device
     {
-        var slot = new PciSlot(Services(path), bus, function);
+        var slot = new PciSlot(Services(path), bus, function, id);
         return Add(path, $"{bus.Path}:{slot.Name}/", id, slot, () => make(slot));
     }
 

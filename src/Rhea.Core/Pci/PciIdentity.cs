@@ -8,4 +8,7 @@ public sealed record PciIdentity(
 
     /// <summary>The card has more functions than this one.</summary>
     public bool MultiFunction { get; init; }
+
+    /// <summary>Part of the board: never taken out while the machine runs.</summary>
+    public bool Fixed { get; init; }
 }

@@ -6,7 +6,7 @@ using Rhea.Core.Memory;
 namespace Rhea.Core.Pci;
 
 /// <summary>A place on a PCI bus. The device asks it for its function: configuration space, BARs, pin and DMA.</summary>
-public sealed class PciSlot(SlotServices services, PciBus bus, int function) : Slot(services)
+public sealed class PciSlot(SlotServices services, PciBus bus, int function, string? id = null) : Slot(services)
 {
     private const int SmallestRom = 4096; // a page, for it is a block of RAM
 
@@ -16,6 +16,9 @@ public sealed class PciSlot(SlotServices services, PciBus bus, int function) : S
     public override string Bus => bus.Name;
 
     public PciBus PciBus => bus;
+
+    /// <summary>The user's name for the device; null when there is none.</summary>
+    public string? Id => id;
 
     /// <summary>What is plugged in; null before.</summary>
     public PciFunction? Function { get; private set; }
@@ -41,6 +44,9 @@ public sealed class PciSlot(SlotServices services, PciBus bus, int function) : S
         image.CopyTo(rom.Span(0, image.Length));
         Function.AddRom(rom);
     }
+
+    /// <summary>Whether there is a device at a port: what the firmware of a real board would know.</summary>
+    public bool Answers(ushort port) => bus.Ports.Owner(port) is not null;
 
     /// <summary>Ports that no BAR moves: those of the PC's VGA.</summary>
     public void MapPorts(ushort at, IoRegion region)

@@ -31,7 +31,7 @@ public sealed class I440Fx : Device
     /// <param name="smm">What system management mode lays over it.</param>
     public I440Fx(PciSlot slot, MemoryRegion ram, ulong below4G, MemoryRegion system, MemoryRegion smm)
     {
-        _pci = slot.Plug(new PciIdentity(0x8086, 0x1237, Revision: 2, Class: 0x0600, SubsystemVendor: 0x1AF4, Subsystem: 0x1100));
+        _pci = slot.Plug(new PciIdentity(0x8086, 0x1237, Revision: 2, Class: 0x0600, SubsystemVendor: 0x1AF4, Subsystem: 0x1100) { Fixed = true });
         _ramSize = (byte)Math.Min(ram.Length >> 23, 255);
         system.Add(0, MemoryRegion.Window("ram-below-1m", ram, 0, Math.Min(below4G, VideoMemory)));
         if (below4G > HighMemory) system.Add(HighMemory, MemoryRegion.Window("ram-below-4g", ram, HighMemory, below4G - HighMemory));

@@ -38,7 +38,7 @@ public sealed class Piix3 : Device
     private Piix3(PciSlot slot)
     {
         _bus = slot.PciBus;
-        _pci = slot.Plug(new PciIdentity(0x8086, 0x7000, Revision: 0, Class: 0x0601, SubsystemVendor: 0x1AF4, Subsystem: 0x1100) { MultiFunction = true });
+        _pci = slot.Plug(new PciIdentity(0x8086, 0x7000, Revision: 0, Class: 0x0601, SubsystemVendor: 0x1AF4, Subsystem: 0x1100) { MultiFunction = true, Fixed = true });
         _pci.SetWord(0x06, 0x0200); // medium DEVSEL timing
         _pci.ConfigWritten += (offset, size) =>
         {

@@ -35,7 +35,7 @@ public sealed class Vga : Device
 
     public Vga(PciSlot slot, Options options)
     {
-        _pci = slot.Plug(new PciIdentity(0x1234, 0x1111, Revision: 2, Class: 0x0300, SubsystemVendor: 0x1AF4, Subsystem: 0x1100));
+        _pci = slot.Plug(new PciIdentity(0x1234, 0x1111, Revision: 2, Class: 0x0300, SubsystemVendor: 0x1AF4, Subsystem: 0x1100) { Fixed = true });
         _ram = slot.AddRam("vga.vram", BitOperations.RoundUpToPowerOf2((uint)Math.Clamp(options.MemoryMiB, 1, 512)) << 20);
         _ramRegion = MemoryRegion.Ram(_ram);
         (_memory, _picture) = (new VgaMemory(_vga, _ram), new VgaPicture(_vga, _ram, slot.Clock));
