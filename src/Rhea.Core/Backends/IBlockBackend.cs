@@ -10,12 +10,15 @@ namespace Rhea.Core.Backends;
 /// </remarks>
 public interface IBlockBackend
 {
-    /// <summary>In bytes; 0 without a medium.</summary>
+    /// <summary>In bytes, a multiple of 512; 0 without a medium.</summary>
     long Length { get; }
 
     bool IsReadOnly { get; }
 
     bool HasMedium { get; }
+
+    /// <summary>Writes may complete before they are on stable storage. The user sets it at first, the guest may change it.</summary>
+    bool WriteCache { get; set; }
 
     ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel = default);
 
@@ -32,18 +35,23 @@ public interface IBlockBackend
     /// <summary>All writes that have completed are on stable storage.</summary>
     ValueTask FlushAsync(CancellationToken cancel = default);
 
-    /// <summary>What the user chose to happen on an error: report it to the guest, or stop the machine first.</summary>
-    BlockErrorPolicy OnReadError { get; }
+    /// <summary>
+    /// What to do about a failed request: <see cref="BlockErrorPolicy.Report"/>, <see cref="BlockErrorPolicy.Ignore"/>, or
+    /// <see cref="BlockErrorPolicy.Stop"/>. In the last case the machine has been asked to stop, and the front end keeps the
+    /// request until its <c>Resumed</c>.
+    /// </summary>
+    BlockErrorPolicy Judge(BlockException error, bool writing);
 
-    BlockErrorPolicy OnWriteError { get; }
-
-    /// <summary>The medium was changed, ejected or resized. On the loop.</summary>
+    /// <summary>Another medium is in the drive, or none. On the loop.</summary>
     event Action? MediumChanged;
 
-    /// <summary>The guest opens or closes the tray; false when the host side refuses.</summary>
-    bool SetTray(bool open);
+    /// <summary>The user asks for the medium: a front end that has locked its tray tells the guest. On the loop.</summary>
+    event Action? EjectRequested;
 
-    /// <summary>The guest locks the tray.</summary>
+    /// <summary>Where the front end has its tray.</summary>
+    bool TrayOpen { get; set; }
+
+    /// <summary>The guest has locked the tray.</summary>
     bool TrayLocked { get; set; }
 }
 

@@ -30,7 +30,10 @@ public sealed class ScatterList
     public void Add(RamBlock block, ulong offset, int length)
     {
         _ = block.Span(offset, length);
-        _pieces.Add(new Piece(block, offset, default, length));
+        if (Count > 0 && _pieces[^1] is var last && last.Block == block && last.Offset + (ulong)last.Length == offset && last.Length <= int.MaxValue - length)
+            _pieces[^1] = last with { Length = last.Length + length }; // a guest's pages often follow each other: one call for all
+        else
+            _pieces.Add(new Piece(block, offset, default, length));
         Length += length;
     }
 

@@ -1,0 +1,124 @@
+using Rhea.Core;
+using Rhea.Core.Backends;
+using Rhea.Core.Memory;
+
+namespace Rhea.Block;
+
+/// <summary>What a disk's front end talks to: checks each request, counts it, and passes it to the node on top of the drive's graph.</summary>
+public sealed class BlockBackend(string id, BlockPolicies policies, Action<BlockFailure> failed) : IBlockBackend
+{
+    /// <summary>The user's name for the drive: "ide0-hd0".</summary>
+    public string Id => id;
+
+    /// <summary>The node on top; null for an empty drive.</summary>
+    public BlockNode? Root { get; private set; }
+
+    public BlockStatistics Statistics { get; } = new();
+
+    public long Length => Root?.Length ?? 0;
+
+    public bool IsReadOnly => Root?.IsReadOnly ?? false;
+
+    public bool HasMedium => Root is not null;
+
+    public bool WriteCache { get; set; } = policies.WriteCache;
+
+    public bool TrayOpen { get; set; }
+
+    public bool TrayLocked { get; set; }
+
+    public event Action? MediumChanged;
+
+    public event Action? EjectRequested;
+
+    /// <summary>Puts a medium in, in place of what was there; null takes it out. On the loop.</summary>
+    public void Change(BlockNode? medium)
+    {
+        Root = medium;
+        MediumChanged?.Invoke();
+    }
+
+    /// <summary>The user's <c>eject</c>. On the loop.</summary>
+    /// <exception cref="ConfigException">The guest has locked the tray; it has been told.</exception>
+    public void Eject(bool force)
+    {
+        if (TrayLocked && !force)
+        {
+            EjectRequested?.Invoke();
+            throw new ConfigException($"Device '{id}' is locked and force was not specified, wait for tray to open and try again");
+        }
+
+        Change(null);
+    }
+
+    public async ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel = default)
+    {
+        await Medium(offset, into.Length).ReadAsync(offset, into, cancel);
+        cancel.ThrowIfCancellationRequested();
+        Statistics.CountRead(into.Length);
+    }
+
+    public async ValueTask WriteAsync(long offset, ScatterList from, bool throughCache = false, CancellationToken cancel = default)
+    {
+        BlockNode medium = Writable(offset, from.Length);
+        await medium.WriteAsync(offset, from, cancel);
+        if (throughCache || !WriteCache) await medium.FlushAsync(cancel);
+        cancel.ThrowIfCancellationRequested();
+        Statistics.CountWrite(from.Length);
+    }
+
+    public async ValueTask WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken cancel = default)
+    {
+        BlockNode medium = Writable(offset, length);
+        await medium.WriteZeroesAsync(offset, length, mayUnmap && policies.Discard, cancel);
+        if (!WriteCache) await medium.FlushAsync(cancel);
+        cancel.ThrowIfCancellationRequested();
+        Statistics.CountWrite(length);
+    }
+
+    public async ValueTask DiscardAsync(long offset, long length, CancellationToken cancel = default)
+    {
+        BlockNode medium = Writable(offset, length);
+        if (policies.Discard) await medium.DiscardAsync(offset, length, cancel);
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    public async ValueTask FlushAsync(CancellationToken cancel = default)
+    {
+        if (Root is { } medium) await medium.FlushAsync(cancel);
+        cancel.ThrowIfCancellationRequested();
+        Statistics.CountFlush();
+    }
+
+    public BlockErrorPolicy Judge(BlockException error, bool writing)
+    {
+        BlockErrorPolicy policy = writing ? policies.OnWriteError : policies.OnReadError;
+        if (policy == BlockErrorPolicy.StopOnNoSpace) policy = error.Error == BlockError.NoSpace ? BlockErrorPolicy.Stop : BlockErrorPolicy.Report;
+        Statistics.CountFailure(writing);
+        failed(new BlockFailure(id, Root?.Name, writing, policy, error.Error == BlockError.NoSpace, error.Message));
+        return policy;
+    }
+
+    private BlockNode Medium(long offset, long length)
+    {
+        if (Root is not { } medium) throw new BlockException(BlockError.NoMedium, "No medium found");
+        if (offset < 0 || length < 0 || offset > medium.Length - length) throw new BlockException(BlockError.OutOfRange, "past the end of the medium");
+        return medium;
+    }
+
+    private BlockNode Writable(long offset, long length)
+    {
+        BlockNode medium = Medium(offset, length);
+        return medium.IsReadOnly ? throw new BlockException(BlockError.ReadOnly, "Block node is read-only") : medium;
+    }
+}
+
+/// <summary>What the user chose for a drive.</summary>
+/// <param name="OnReadError"><c>rerror=</c>.</param>
+/// <param name="OnWriteError"><c>werror=</c>.</param>
+/// <param name="WriteCache">The disk says it has a write cache: all cache modes but writethrough and directsync.</param>
+/// <param name="Discard">The guest's discards reach the host.</param>
+public sealed record BlockPolicies(BlockErrorPolicy OnReadError, BlockErrorPolicy OnWriteError, bool WriteCache, bool Discard);
+
+/// <summary>A request failed: QMP's event BLOCK_IO_ERROR. The machine stops when <paramref name="Action"/> says so.</summary>
+public sealed record BlockFailure(string Device, string? Node, bool Writing, BlockErrorPolicy Action, bool NoSpace, string Reason);

@@ -1,0 +1,139 @@
+using Rhea.Core;
+using Rhea.Core.Backends;
+using Rhea.Core.Memory;
+using Rhea.Host;
+
+namespace Rhea.Block;
+
+/// <summary>A file or a block device of the host: the bottom of every graph. The waiting is done by <see cref="IHostIo"/>.</summary>
+/// <remarks>A file whose size is no multiple of 512 ends in zeros up to the next one, as for QEMU.</remarks>
+public sealed class FileNode : BlockNode
+{
+    internal const int Sector = 512;
+
+    private readonly IHostIo _io;
+    private readonly DiskFile _file;
+    private readonly bool _flushes;
+    private readonly byte[] _zeros = new byte[64 * 1024];
+
+    private FileNode(string name, DiskFile file, IHostIo io, bool isReadOnly, bool flushes) : base(name, "file")
+    {
+        (_file, _io, IsReadOnly, _flushes) = (file, io, isReadOnly, flushes);
+        Length = (file.Length + Sector - 1) / Sector * Sector;
+    }
+
+    public override long Length { get; }
+
+    public override bool IsReadOnly { get; }
+
+    /// <exception cref="ConfigException">The host refuses it, or somebody else has locked it.</exception>
+    public static FileNode Open(string name, string path, IHostIo io, FileOptions options)
+    {
+        if (Directory.Exists(path)) throw new ConfigException($"'file' driver requires '{path}' to be a regular file");
+        DiskFile file = OpenOnHost(path, options);
+        try
+        {
+            if (options.Locked) ImageLock.Take(file, path, !options.ReadOnly);
+            return new FileNode(name, file, io, options.ReadOnly, options.Flushes);
+        }
+        catch (Exception error)
+        {
+            file.Dispose();
+            if (error is HostException) throw CouldNotOpen(path, error.Message, error);
+            throw;
+        }
+    }
+
+    /// <summary>A file without a name that is gone with the node. It has no size of its own: it grows where it is written.</summary>
+    public static FileNode OpenTemporary(string name, IHostIo io)
+    {
+        string directory = Environment.GetEnvironmentVariable("TMPDIR") ?? "/var/tmp";
+        try
+        {
+            return new FileNode(name, DiskFile.OpenTemporary(directory), io, isReadOnly: false, flushes: false);
+        }
+        catch (HostException error)
+        {
+            throw new ConfigException($"Could not get temporary filename: no file can be made in '{directory}': {error.Message}; set TMPDIR", error);
+        }
+    }
+
+    public override ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel) => Run(() =>
+    {
+        for (var i = 0; i < into.Count; offset += into.LengthOf(i++)) _file.Read(offset, into[i]);
+    }, cancel);
+
+    public override ValueTask WriteAsync(long offset, ScatterList from, CancellationToken cancel) => Run(() =>
+    {
+        for (var i = 0; i < from.Count; offset += from.LengthOf(i++)) _file.Write(offset, from[i]);
+    }, cancel);
+
+    public override ValueTask WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken cancel) => Run(() =>
+    {
+        if (_file.TryWriteZeroes(offset, length, mayUnmap)) return;
+        for (long end = offset + length; offset < end; offset += _zeros.Length)
+            _file.Write(offset, _zeros.AsSpan(0, (int)Math.Min(_zeros.Length, end - offset)));
+    }, cancel);
+
+    /// <summary>A host that cannot make holes keeps the data, which is as good.</summary>
+    public override async ValueTask DiscardAsync(long offset, long length, CancellationToken cancel)
+    {
+        try
+        {
+            await _io.Run(() => _file.Discard(offset, length), cancel);
+        }
+        catch (HostException)
+        {
+        }
+    }
+
+    public override ValueTask FlushAsync(CancellationToken cancel) => _flushes ? Run(_file.Flush, cancel) : default;
+
+    public override void Dispose()
+    {
+        _file.Dispose();
+        base.Dispose();
+    }
+
+    private async ValueTask Run(Action call, CancellationToken cancel)
+    {
+        try
+        {
+            await _io.Run(call, cancel);
+        }
+        catch (HostException error)
+        {
+            throw new BlockException(error.Error switch
+            {
+                HostException.NoSpace or HostException.OverQuota => BlockError.NoSpace,
+                HostException.ReadOnlyFileSystem or HostException.PermissionDenied => BlockError.ReadOnly,
+                _ => BlockError.Io,
+            }, error.Message, error);
+        }
+    }
+
+    private static DiskFile OpenOnHost(string path, FileOptions options)
+    {
+        try
+        {
+            return DiskFile.Open(path, !options.ReadOnly, options.Direct);
+        }
+        catch (HostException error) when (error.Error == HostException.InvalidArgument && options.Direct)
+        {
+            throw CouldNotOpen(path, "filesystem does not support O_DIRECT; use another cache mode than none and directsync", error);
+        }
+        catch (HostException error)
+        {
+            throw CouldNotOpen(path, error.Message, error);
+        }
+    }
+
+    private static ConfigException CouldNotOpen(string path, string why, Exception cause) => new($"Could not open '{path}': {why}", cause);
+}
+
+/// <summary>How a file is opened.</summary>
+/// <param name="ReadOnly">No write ever reaches it.</param>
+/// <param name="Direct">Past the host's page cache: <c>cache.direct=on</c>.</param>
+/// <param name="Flushes">False for the fastest cache mode: a flush does nothing.</param>
+/// <param name="Locked">Locks it against other programs.</param>
+public sealed record FileOptions(bool ReadOnly, bool Direct, bool Flushes, bool Locked);

@@ -1,0 +1,91 @@
+namespace Rhea.Host;
+
+/// <summary>A few threads that wait for the host's disks, so that no vCPU does. They come when needed and go when idle.</summary>
+public sealed class HostIoThreads : IHostIo
+{
+    private const int MostThreads = 16;
+    private static readonly TimeSpan Idle = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _lock = new();
+    private readonly Queue<Request> _waiting = [];
+    private readonly SemaphoreSlim _work = new(0);
+    private int _threads, _idle;
+    private bool _closed;
+
+    public ValueTask Run(Action call, CancellationToken cancel)
+    {
+        var request = new Request(call, cancel);
+        lock (_lock)
+        {
+            ObjectDisposedException.ThrowIf(_closed, this);
+            _waiting.Enqueue(request);
+            if (_idle < _waiting.Count && _threads < MostThreads)
+            {
+                _threads++;
+                new Thread(Serve) { IsBackground = true, Name = "disk" }.Start();
+            }
+        }
+
+        _work.Release();
+        return new ValueTask(request.Done.Task);
+    }
+
+    /// <summary>Returns when the last request has ended: from then on nobody uses its memory.</summary>
+    public void Dispose()
+    {
+        lock (_lock) _closed = true;
+        for (var spin = new SpinWait(); ; spin.SpinOnce())
+        {
+            lock (_lock)
+                if (_threads == 0) break;
+            _work.Release();
+        }
+
+        _work.Dispose();
+    }
+
+    private void Serve()
+    {
+        while (true)
+        {
+            lock (_lock) _idle++;
+            bool called = _work.Wait(Idle);
+            Request? next = null;
+            lock (_lock)
+            {
+                _idle--;
+                if (!_waiting.TryDequeue(out next) && (!called || _closed))
+                {
+                    _threads--;
+                    return;
+                }
+            }
+
+            next?.Serve();
+        }
+    }
+
+    private sealed class Request(Action call, CancellationToken cancel)
+    {
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public void Serve()
+        {
+            if (cancel.IsCancellationRequested)
+            {
+                Done.SetCanceled(cancel);
+                return;
+            }
+
+            try
+            {
+                call();
+                Done.SetResult();
+            }
+            catch (Exception error)
+            {
+                Done.SetException(error);
+            }
+        }
+    }
+}
