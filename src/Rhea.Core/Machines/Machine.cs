@@ -110,6 +110,8 @@ public sealed class Machine(
         if (State == RunState.Running) return;
         State = RunState.Running;
         Loop.StartTime();
+        using (Loop.Enter())
+            foreach (DeviceNode node in parts.Devices.Values) node.Device.Resumed();
         foreach (Processor processor in processors) processor.Resume();
         Happened?.Invoke(new MachineEvent(MachineEventKind.Resume));
     }
@@ -145,9 +147,10 @@ public sealed class Machine(
     {
         bool ran = State == RunState.Running;
         Pause();
+        using (Loop.Enter()) Loop.Cancel();
+        Loop.Drain(); // the host may still be reading into the guest's memory
         using (Loop.Enter())
         {
-            Loop.Cancel();
             board.Reset();
             foreach (DeviceNode node in parts.Devices.Values) node.Device.Reset();
         }

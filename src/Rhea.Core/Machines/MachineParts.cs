@@ -77,6 +77,13 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
         return Add(path, $"{bus.Path}:{slot.Name}/", id, slot, () => make(slot));
     }
 
+    /// <summary>A device on a bus whose slots are of its own kind: an IDE cable.</summary>
+    public T Add<TSlot, T>(string path, Func<SlotServices, TSlot> at, Func<TSlot, T> make, string? id = null) where TSlot : Slot where T : Device
+    {
+        TSlot slot = at(Services(path));
+        return Add(path, "", id, slot, () => make(slot));
+    }
+
     /// <summary>A part with a list of state that is no device of its own.</summary>
     public void AddSection(string id, StructType section, IState state) => Insert(id, section, state, _sections.Count);
 
