@@ -1,0 +1,72 @@
+using Rhea.Core.Cpu;
+using Rhea.Core.Io;
+using Rhea.Core.Machines;
+using Rhea.Devices.Chipset;
+using Rhea.X86.Apic;
+
+namespace Rhea.Boards;
+
+/// <summary>The interrupt wiring of a PC: ISA lines go to the 8259 pair and to the I/O APIC, and both of them to the processors.</summary>
+/// <remarks>IRQ 0 reaches pin 2 of the I/O APIC; the MADT tells the guest so. Chips that the hypervisor keeps get their lines there.</remarks>
+internal sealed class PcInterrupts
+{
+    private const int IsaLines = 16, TimerPin = 2, Cascade = 2;
+
+    private readonly IHostedPlatform? _platform;
+    private readonly List<IrqLine>[] _wires = [.. Enumerable.Range(0, IsaLines).Select(_ => new List<IrqLine>())];
+    private I8259? _master;
+
+    public PcInterrupts(IHostedPlatform? platform)
+    {
+        _platform = platform;
+        Apics = new ApicBus(() => _master?.Acknowledge() ?? -1);
+        Isa = [.. _wires.Select(IrqInput.Junction)];
+    }
+
+    /// <summary>What joins the local APICs.</summary>
+    public ApicBus Apics { get; }
+
+    /// <summary>The sixteen ISA interrupts.</summary>
+    public IReadOnlyList<IrqInput> Isa { get; }
+
+    public int Acknowledge() => _master?.Acknowledge() ?? -1;
+
+    public void AddPics(MachineBuilder board)
+    {
+        if (Hosts(HostedChips.Pic))
+        {
+            board.Add("/machine/pic", _ => new HostedChip(_platform!, new I8259Registers(0)));
+            board.Add("/machine/pic2", _ => new HostedChip(_platform!, new I8259Registers(1)));
+            for (var irq = 0; irq < IsaLines; irq++)
+            {
+                int line = irq;
+                _wires[irq].Add(new IrqInput(level => _platform!.SetIsaLine(line, level)).NewLine());
+            }
+
+            return;
+        }
+
+        I8259 master = _master = board.Add("/machine/pic",
+            slot => new I8259(slot, new I8259Registers(0), 0x20, 0x4D0, 0xF8, Apics.Intr.NewLine()));
+        I8259 slave = board.Add("/machine/pic2",
+            slot => new I8259(slot, new I8259Registers(1), 0xA0, 0x4D1, 0xDE, master.Inputs[Cascade].NewLine(), master));
+        for (var irq = 0; irq < IsaLines; irq++)
+            if (irq != Cascade) _wires[irq].Add((irq < 8 ? master.Inputs[irq] : slave.Inputs[irq - 8]).NewLine());
+    }
+
+    public void AddIoApic(MachineBuilder board)
+    {
+        if (Hosts(HostedChips.IoApic))
+        {
+            board.Add("/machine/ioapic", _ => new HostedChip(_platform!, new IoApicRegisters()));
+            return;
+        }
+
+        IoApic ioApic = board.Add("/machine/ioapic", slot => new IoApic(slot, new IoApicRegisters(), Apics.SendMsi));
+        Apics.LevelEnded = ioApic.EndOfInterrupt;
+        for (var irq = 0; irq < IsaLines; irq++)
+            if (irq != Cascade) _wires[irq].Add(ioApic.Inputs[irq == 0 ? TimerPin : irq].NewLine());
+    }
+
+    private bool Hosts(HostedChips chip) => _platform?.Has(chip) ?? false;
+}
