@@ -1,7 +1,6 @@
 using Rhea.Boards.Firmware;
 using Rhea.Core.Config;
 using Rhea.Core.Cpu;
-using Rhea.Core.Io;
 using Rhea.Core.Machines;
 using Rhea.Core.Memory;
 using Rhea.Core.Pci;
@@ -44,7 +43,7 @@ public static class PcI440fx
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
 
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
-        PciBus pci = AddPci(board, interrupts, ram, split);
+        PciBus pci = AddPci(board, ram, split);
         AddSouthBridge(board, config, interrupts, pci);
         Rtc rtc = AddTimers(board, config);
         AddSerialPorts(board, config);
@@ -88,7 +87,7 @@ public static class PcI440fx
         }
     }
 
-    private static PciBus AddPci(MachineBuilder board, PcInterrupts interrupts, MemoryRegion ram, RamSplit split)
+    private static PciBus AddPci(MachineBuilder board, MemoryRegion ram, RamSplit split)
     {
         MemoryRegion memory = MemoryRegion.Frame("pci", MemoryRegion.Everything);
         board.System.Add(0, memory, priority: -1);

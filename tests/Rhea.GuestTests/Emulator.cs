@@ -59,7 +59,7 @@ internal sealed partial class Emulator : IAsyncDisposable
         string native = Path.Combine(Assets.Root, "out/rhea");
         bool quick = Environment.GetEnvironmentVariable("RHEA_TEST_QUICK") == "1" || !File.Exists(native);
         return quick
-            ? new Emulator("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/rhea.dll")], arguments)
+            ? new Emulator("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll")], arguments)
             : new Emulator(native, [], arguments);
     }
 

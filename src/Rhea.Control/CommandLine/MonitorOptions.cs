@@ -53,6 +53,9 @@ internal static class MonitorOptions
         draft.Machine = draft.Machine with { Monitors = [.. draft.Machine.Monitors, new MonitorConfig(chardev, mode == "control", pretty == true)] };
     }
 
-    private static void Debugcon(Draft draft, string text) =>
-        draft.Machine = draft.Machine with { DebugConsole = ChardevOptions.Short(draft, "debugcon", text) };
+    private static void Debugcon(Draft draft, string text)
+    {
+        string? chardev = ChardevOptions.Short(draft, "debugcon", text); // it adds to draft.Machine, so it comes first
+        draft.Machine = draft.Machine with { DebugConsole = chardev };
+    }
 }
