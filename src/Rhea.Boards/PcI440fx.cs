@@ -1,14 +1,15 @@
 using Rhea.Boards.Firmware;
+using Rhea.Boards.Firmware.Acpi;
+using Rhea.Core;
 using Rhea.Core.Config;
 using Rhea.Core.Cpu;
 using Rhea.Core.Machines;
 using Rhea.Core.Memory;
 using Rhea.Core.Pci;
 using Rhea.Devices.Chipset;
-using Rhea.Devices.Debug;
 using Rhea.Devices.Input;
 using Rhea.Devices.Pci;
-using Rhea.Devices.Serial;
+using Rhea.Devices.Storage;
 using Rhea.X86.Apic;
 using Rhea.X86.Cpuid;
 
@@ -20,10 +21,11 @@ public static class PcI440fx
     public const string Type = "pc-i440fx-7.2";
 
     private const int SouthBridge = 1; // its device number
+    private const int SystemControlInterrupt = 9;
     private const uint X2ApicFeature = 1 << 21;
     private const ulong BiosTop = 1UL << 32, IsaBiosTop = 0x10_0000, IsaBiosLength = 0x2_0000, OptionRoms = 0xC_0000, OptionRomLength = 0x2_0000;
 
-    /// <exception cref="Core.ConfigException">The configuration asks for something that cannot be had.</exception>
+    /// <exception cref="ConfigException">The configuration asks for something that cannot be had.</exception>
     public static Machine Build(MachineConfig config, BoardHost host)
     {
         var board = new MachineBuilder(config.Type, host.Clock, host.Accelerator.Ram ?? host.Ram, host.Log);
@@ -41,16 +43,20 @@ public static class PcI440fx
         board.IsaIrq = irq => interrupts.Isa[irq];
         AddProcessors(board, config, host.Accelerator, interrupts);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
+        board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
         PciBus pci = AddPci(board, ram, split);
-        AddSouthBridge(board, config, interrupts, pci);
-        Rtc rtc = AddTimers(board, config);
+        AddSouthBridge(board, interrupts, pci);
+        if (config.Vga == "std") AddDevice(board, config, "VGA", ("addr", "2"));
+        Rtc rtc = AddTimers(board, config, interrupts);
         AddSerialPorts(board, config);
         AddKeyboard(board, config);
-        CmosContents.WriteMemory(rtc.Ram, split);
-        CmosContents.WriteCpus(rtc.Ram, config.Smp.Cpus);
-        CmosContents.WriteBootOrder(rtc.Ram, config.Boot.Once ?? config.Boot.Order);
+        Piix3Ide ide = board.Add("/machine/piix3/ide", pci, new PciAddress(SouthBridge, 1).Number, slot => new Piix3Ide(slot, board.Ports, board.IsaIrq));
+        AddDrives(board, config);
+        Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci) : null;
+        foreach (DeviceConfig device in config.Devices) Spelled(device.Origin, () => DevicePlug.Add(board.Parts, device, config.Globals));
+        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(config, split, ide, pm));
         return board.Build();
     }
 
@@ -94,23 +100,26 @@ public static class PcI440fx
         var bus = new PciBus("pci.0", memory, board.Ports, board.Memory, (device, pin) => (device + pin - SouthBridge) & 3);
         board.Add("/machine/i440fx", slot => new PciHost(slot, bus));
         board.Add("/machine/i440fx/pci.0", _ => bus);
-        board.Add("/machine/i440fx/bridge", bus, PciAddress(0, 0), slot => new I440Fx(slot, ram, split.Below4G, board.System, board.SmmSystem));
+        board.Add("/machine/i440fx/bridge", bus, 0, slot => new I440Fx(slot, ram, split.Below4G, board.System, board.SmmSystem));
         return bus;
     }
 
     /// <summary>What is inside the PIIX3, and the interrupt controllers around it.</summary>
-    private static void AddSouthBridge(MachineBuilder board, MachineConfig config, PcInterrupts interrupts, PciBus pci)
+    private static void AddSouthBridge(MachineBuilder board, PcInterrupts interrupts, PciBus pci)
     {
-        _ = config;
-        board.Add("/machine/piix3", pci, PciAddress(SouthBridge, 0), slot => new Piix3(slot, interrupts.Isa));
+        board.Add("/machine/dma", slot => new I8237(slot, new GuestMemory(board.Memory), second: false));
+        board.Add("/machine/dma2", slot => new I8237(slot, new GuestMemory(board.Memory), second: true));
+        board.Add("/machine/piix3", pci, new PciAddress(SouthBridge).Number, slot => new Piix3(slot, interrupts.Isa));
         interrupts.AddPics(board);
         interrupts.AddIoApic(board);
     }
 
-    private static Rtc AddTimers(MachineBuilder board, MachineConfig config)
+    private static Rtc AddTimers(MachineBuilder board, MachineConfig config, PcInterrupts interrupts)
     {
-        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options { Start = config.Rtc.Start ?? DateTime.UnixEpoch }));
+        DateTime start = config.Rtc.Start ?? (config.Rtc.LocalTime ? TimeProvider.System.GetLocalNow().DateTime : TimeProvider.System.GetUtcNow().UtcDateTime);
+        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options { Start = start }));
         I8254 pit = board.Add("/machine/pit", slot => new I8254(slot, new I8254Registers()));
+        if (config.Switches.Hpet) board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit, rtc));
         board.Add("/machine/pcspk", slot => new PcSpeaker(slot, pit));
         return rtc;
     }
@@ -118,31 +127,72 @@ public static class PcI440fx
     private static void AddSerialPorts(MachineBuilder board, MachineConfig config)
     {
         for (var index = 0; index < config.Serials.Count; index++)
-        {
-            if (config.Serials[index] is not { } chardev) continue;
-            int port = index;
-            board.Add($"/machine/serial{index}", slot => new Serial16550(slot, new Serial16550.Options { Index = port, Chardev = chardev }));
-        }
-
-        if (config.DebugConsole is { } console) board.Add("/machine/debugcon", slot => new DebugConsole(slot, new DebugConsole.Options { Chardev = console }));
+            if (config.Serials[index] is { } chardev)
+                AddDevice(board, config, "isa-serial", ("index", $"{index}"), ("chardev", chardev));
+        if (config.DebugConsole is { } console) AddDevice(board, config, "isa-debugcon", ("chardev", console));
     }
 
     private static void AddKeyboard(MachineBuilder board, MachineConfig config)
     {
         if (config.Switches.I8042)
         {
-            var keyboard = board.Add("/machine/i8042/keyboard", slot => new Ps2Keyboard());
-            var mouse = board.Add("/machine/i8042/mouse", slot => new Ps2Mouse());
+            Ps2Keyboard keyboard = board.Add("/machine/i8042/keyboard", _ => new Ps2Keyboard());
+            Ps2Mouse mouse = board.Add("/machine/i8042/mouse", _ => new Ps2Mouse());
             board.Add("/machine/i8042", slot => new I8042(slot, keyboard, mouse, open => SetA20(board, open), () => slot.RequestShutdown(new(ShutdownCause.Reset))));
         }
 
         board.Add("/machine/port92", slot => new Port92(slot, open => SetA20(board, open), () => slot.RequestShutdown(new(ShutdownCause.Reset))));
     }
 
+    private static void AddDrives(MachineBuilder board, MachineConfig config)
+    {
+        foreach (DriveConfig drive in config.Drives.Where(drive => drive.Interface == "ide"))
+            Spelled(drive.Origin, () => AddDevice(board, config, drive.Media == "cdrom" ? "ide-cd" : "ide-hd",
+                ("drive", drive.Id), ("bus", $"ide.{drive.Bus}"), ("unit", $"{drive.Unit}")));
+    }
+
+    private static Piix4Pm AddPowerManagement(MachineBuilder board, MachineConfig config, PcInterrupts interrupts, PciBus pci)
+    {
+        uint[] ids = [.. Enumerable.Range(0, config.Smp.MaxCpus).Select(index => (uint)new Topology(config.Smp, index).ApicId)];
+        var wiring = new Piix4Pm.Wiring(interrupts.Isa[SystemControlInterrupt],
+            () => board.Processors[0].Vcpu.Signal(CpuSignal.Smi), ids, index => index < config.Smp.Cpus);
+        Piix4Pm pm = board.Add("/machine/piix4_pm", pci, new PciAddress(SouthBridge, 3).Number,
+            slot => new Piix4Pm(slot, wiring, new Piix4Pm.Options { Smm = config.Switches.Smm }));
+        board.PowerButton = pm.PressPowerButton;
+        return pm;
+    }
+
+    private static FirmwareFacts Facts(MachineConfig config, RamSplit split, Piix3Ide ide, Piix4Pm? pm) => new()
+    {
+        Ram = split,
+        Processors = [.. Enumerable.Range(0, config.Smp.MaxCpus)
+            .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
+        AmdProcessor = true,
+        Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
+        SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
+        FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],
+        PowerManagementPorts = pm is null ? () => 0 : () => pm.Ports,
+    };
+
+    /// <summary>A device that a PC has by default, made as if the user had named it, so that <c>-global</c> reaches it.</summary>
+    private static void AddDevice(MachineBuilder board, MachineConfig config, string driver, params (string Key, string Value)[] properties) =>
+        DevicePlug.Add(board.Parts, new DeviceConfig(driver, [.. properties.Select(pair => new KeyValuePair<string, string>(pair.Key, pair.Value))]), config.Globals);
+
+    /// <summary>Puts the option as the user spelt it before what is wrong with it.</summary>
+    private static void Spelled(string option, Action add)
+    {
+        try
+        {
+            add();
+        }
+        catch (ConfigException error) when (option.Length > 0)
+        {
+            throw new ConfigException($"{option}: {error.Message}", error);
+        }
+    }
+
     private static void SetA20(MachineBuilder board, bool open)
     {
         foreach (Processor processor in board.Processors) processor.Vcpu.SetA20(open);
     }
-
-    private static int PciAddress(int device, int function) => device << 3 | function;
 }

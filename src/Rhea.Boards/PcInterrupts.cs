@@ -21,6 +21,7 @@ internal sealed class PcInterrupts
         _platform = platform;
         Apics = new ApicBus(() => _master?.Acknowledge() ?? -1);
         Isa = [.. _wires.Select(IrqInput.Junction)];
+        Global = Isa;
     }
 
     /// <summary>What joins the local APICs.</summary>
@@ -28,6 +29,9 @@ internal sealed class PcInterrupts
 
     /// <summary>The sixteen ISA interrupts.</summary>
     public IReadOnlyList<IrqInput> Isa { get; }
+
+    /// <summary>The 24 global system interrupts: the ISA lines, and the I/O APIC's pins above them.</summary>
+    public IReadOnlyList<IrqInput> Global { get; private set; }
 
     public int Acknowledge() => _master?.Acknowledge() ?? -1;
 
@@ -64,6 +68,7 @@ internal sealed class PcInterrupts
 
         IoApic ioApic = board.Add("/machine/ioapic", slot => new IoApic(slot, new IoApicRegisters(), Apics.SendMsi));
         Apics.LevelEnded = ioApic.EndOfInterrupt;
+        Global = [.. Isa, .. ioApic.Inputs.Skip(IsaLines)];
         for (var irq = 0; irq < IsaLines; irq++)
             if (irq != Cascade) _wires[irq].Add(ioApic.Inputs[irq == 0 ? TimerPin : irq].NewLine());
     }

@@ -19,6 +19,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly SoftAccelerator _accelerator;
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
+    private readonly Rhea.Block.BlockGraph _block = new(new HostIoThreads(), _ => { });
     private Thread? _thread;
 
     private VirtualMachine(MachineConfig config, Action<LogLevel, string> log)
@@ -96,6 +97,7 @@ public sealed class VirtualMachine : IDisposable
 
     private void AddBackends(MachineParts parts)
     {
+        foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, _block.Open(drive));
         foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, new HackChar(chardev.Backend == "stdio"));
     }
 }

@@ -70,6 +70,9 @@ public sealed class Piix4Pm : Device
     }
 
     /// <summary>Values of the data sheet, and what the firmware of a real board would have set.</summary>
+    /// <summary>Where the firmware has put the ACPI registers; 0 before it has.</summary>
+    public ushort Ports => (ushort)(_pci.Word(PmBase) & BaseMask);
+
     public override void Reset()
     {
         _pci.Reset();

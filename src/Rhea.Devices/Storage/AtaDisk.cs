@@ -58,17 +58,26 @@ public sealed class AtaDisk : IdeDrive
 
     private long Sectors => _drive.Length / Sector;
 
+    internal (int Cylinders, int Heads, int SectorsPerTrack) Geometry
+    {
+        get
+        {
+            int heads = _options.Heads > 0 ? _options.Heads : IdeIdentity.Heads;
+            int perTrack = _options.SectorsPerTrack > 0 ? _options.SectorsPerTrack : IdeIdentity.SectorsPerTrack;
+            long cylinders = _options.Cylinders > 0 ? _options.Cylinders : Math.Clamp(Sectors / (heads * perTrack), 2, IdeIdentity.MostCylinders);
+            return ((int)cylinders, heads, perTrack);
+        }
+    }
+
     private int Heads => Registers.IdentifyWord(55);
 
     private int SectorsPerTrack => Registers.IdentifyWord(56);
 
     public override void Reset()
     {
-        int heads = _options.Heads > 0 ? _options.Heads : IdeIdentity.Heads;
-        int perTrack = _options.SectorsPerTrack > 0 ? _options.SectorsPerTrack : IdeIdentity.SectorsPerTrack;
-        long cylinders = _options.Cylinders > 0 ? _options.Cylinders : Math.Clamp(Sectors / (heads * perTrack), 2, IdeIdentity.MostCylinders);
+        (int cylinders, int heads, int perTrack) = Geometry;
         IdeIdentity.DescribeDisk(Registers, _names, Sectors,
-            new IdeDiskTraits((int)cylinders, heads, perTrack, _drive.WriteCache, _options.RotationRate, _options.WorldWideName == 0 ? null : _options.WorldWideName));
+            new IdeDiskTraits(cylinders, heads, perTrack, _drive.WriteCache, _options.RotationRate, _options.WorldWideName == 0 ? null : _options.WorldWideName));
         Registers.SetSignature(0, 0);
         _smart.Reset();
         _ahead = 0;

@@ -43,6 +43,10 @@ public sealed class Piix3Ide : Device
     /// <summary>"ide.0" and "ide.1".</summary>
     public IReadOnlyList<IdeChannel> Buses => _channels;
 
+    /// <summary>The shapes of the four places' disks, for the CMOS; null where no disk is.</summary>
+    public IEnumerable<(int Cylinders, int Heads, int SectorsPerTrack)?> Geometries =>
+        _channels.SelectMany(channel => channel.Drives).Select(drive => (drive as AtaDisk)?.Geometry);
+
     /// <summary>The drives are reset with their channel, for each has its registers there.</summary>
     public override void Reset()
     {

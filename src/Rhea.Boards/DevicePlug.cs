@@ -1,0 +1,62 @@
+using Rhea.Core;
+using Rhea.Core.Config;
+using Rhea.Core.Machines;
+using Rhea.Core.Pci;
+using Rhea.Devices;
+using Rhea.Devices.Storage;
+
+namespace Rhea.Boards;
+
+/// <summary>Plugs what <c>-device</c> names into the slot that it fits: on the user's bus and address, else the first one free.</summary>
+public static class DevicePlug
+{
+    /// <param name="parts">The machine, under construction or running.</param>
+    /// <param name="device">What the user wants; <c>bus</c> and <c>addr</c> say where.</param>
+    /// <param name="globals">Properties for every device of a type.</param>
+    /// <exception cref="ConfigException">There is no such device, bus, place or property.</exception>
+    public static Device Add(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
+    {
+        DeviceType type = DeviceCatalog.All.FirstOrDefault(type => type.Name == device.Driver)
+            ?? throw new ConfigException($"'{device.Driver}' is not a valid device model name");
+        KeyValues properties = KeyValues.Of(type.Name,
+            [.. globals.Where(global => global.Driver == type.Name).Select(global => new KeyValuePair<string, string>(global.Property, global.Value)), .. device.Properties]);
+        string? id = device.Id ?? properties.Take("id");
+        _ = properties.Take("id");
+        string? bus = properties.Take("bus"), address = properties.Take("addr");
+        string path = id is null ? FreePath(parts) : $"/machine/peripheral/{id}";
+        if (parts.Devices.ContainsKey(path)) throw new ConfigException($"Duplicate device ID '{id}'");
+        return type.Slot switch
+        {
+            nameof(PciSlot) => AddPci(parts, type, path, id, properties, bus, address),
+            nameof(IdeSlot) => AddIde(parts, type, path, id, properties, bus),
+            _ => parts.Add(path, slot => type.Create(slot, properties), id),
+        };
+    }
+
+    private static Device AddPci(MachineParts parts, DeviceType type, string path, string? id, KeyValues properties, string? name, string? address)
+    {
+        PciBus root = parts.Devices.Values.Select(node => node.Device).OfType<PciBus>().First();
+        PciBus bus = name is null ? root : root.FindBus(name) ?? throw NoBus(name);
+        PciAddress place = address is null
+            ? bus.FindFree() ?? throw new ConfigException($"PCI: no slot/function available for {type.Name}, all in use or reserved")
+            : PciAddress.Parse(type.Name, address);
+        return parts.Add(path, bus, place.Number, slot => type.Create(slot, properties), id);
+    }
+
+    private static Device AddIde(MachineParts parts, DeviceType type, string path, string? id, KeyValues properties, string? name)
+    {
+        IEnumerable<IdeChannel> buses = parts.Devices.Values.Select(node => node.Device).OfType<Piix3Ide>().SelectMany(controller => controller.Buses);
+        IdeChannel bus = buses.FirstOrDefault(bus => name is null ? bus.HasFreePlace : bus.Name == name) ?? throw NoBus(name ?? "ide");
+        return parts.Add(path, services => new IdeSlot(services, bus), slot => type.Create(slot, properties), id);
+    }
+
+    /// <summary>Where a device without a name of its own is found.</summary>
+    private static string FreePath(MachineParts parts)
+    {
+        var number = 0;
+        while (parts.Devices.ContainsKey($"/machine/peripheral-anon/device[{number}]")) number++;
+        return $"/machine/peripheral-anon/device[{number}]";
+    }
+
+    private static ConfigException NoBus(string name) => new($"Bus '{name}' not found");
+}
