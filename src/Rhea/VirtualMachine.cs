@@ -1,9 +1,16 @@
+using System.Text;
+using Rhea.Backends.Char;
+using Rhea.Block;
 using Rhea.Boards;
 using Rhea.Control.CommandLines;
+using Rhea.Control.Monitor;
 using Rhea.Core;
+using Rhea.Core.Backends;
 using Rhea.Core.Config;
 using Rhea.Core.Diagnostics;
 using Rhea.Core.Machines;
+using Rhea.Core.Memory;
+using Rhea.Core.Monitor;
 using Rhea.Devices;
 using Rhea.Host;
 using Rhea.SoftCpu;
@@ -15,26 +22,44 @@ namespace Rhea;
 /// <remarks>The machine runs on threads of its own from <see cref="Start"/> on. All methods may be called from any thread.</remarks>
 public sealed class VirtualMachine : IDisposable
 {
+    private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
+
     private readonly HostClock _clock = new();
+    private readonly BlockGraph _block;
     private readonly SoftAccelerator _accelerator;
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
-    private readonly Rhea.Block.BlockGraph _block = new(new HostIoThreads(), _ => { });
+    private CharBackends? _chardevs;
     private Thread? _thread;
 
     private VirtualMachine(MachineConfig config, Action<LogLevel, string> log)
     {
         Configuration = config;
+        _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
         _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line));
-        Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(), log, AddBackends));
+        try
+        {
+            Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(), log, OpenBackends));
+        }
+        catch
+        {
+            CloseBackends();
+            throw;
+        }
+
         Machine.EndsOnReset = config.NoReboot;
         Machine.EndsOnPowerOff = !config.NoShutdown;
+        _block.Failed += OnBlockFailure;
+        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All);
+        foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
     }
 
     public MachineConfig Configuration { get; }
 
-    /// <summary>The machine inside, for monitors and for whoever needs more than this class offers.</summary>
+    /// <summary>The machine inside, for whoever needs more than this class offers.</summary>
     public Machine Machine { get; }
+
+    public RunState State => Machine.State;
 
     /// <summary>Completes when the machine has ended.</summary>
     public Task<MachineEnd> Ended => _ended.Task;
@@ -52,7 +77,7 @@ public sealed class VirtualMachine : IDisposable
     /// <exception cref="ConfigException">The configuration asks for something impossible.</exception>
     public static VirtualMachine Create(MachineConfig config, Action<LogLevel, string>? log = null) => new(config, log ?? ((_, _) => { }));
 
-    /// <summary>Powers the machine on (with <see cref="MachineConfig.StartsPaused"/>: stands ready).</summary>
+    /// <summary>Powers the machine on; with <see cref="MachineConfig.StartsPaused"/> it stands ready for <see cref="Resume"/>.</summary>
     public void Start()
     {
         if (_thread is not null) return;
@@ -72,10 +97,79 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>Ends the machine at once.</summary>
     public void Quit() => Machine.Request(() => Machine.Quit());
 
+    /// <summary>What the guest has sent to a serial port that is joined to a <c>ringbuf</c> chardev (at most the last 64 KiB).</summary>
+    /// <param name="port">0 is the first.</param>
+    /// <exception cref="ConfigException">The port is not there, or is joined to something else.</exception>
+    public string SerialText(int port = 0)
+    {
+        RingChar ring = Ring(port);
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        return Encoding.Latin1.GetString(ring.Read(0));
+    }
+
+    /// <summary>Sends bytes to a serial port that is joined to a <c>ringbuf</c> chardev.</summary>
+    public void SendSerial(string text, int port = 0)
+    {
+        RingChar ring = Ring(port);
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        ring.Send(Encoding.Latin1.GetBytes(text));
+    }
+
+    /// <summary>Waits until the guest has sent the text.</summary>
+    /// <exception cref="InvalidOperationException">The machine ended before it did.</exception>
+    public Task WaitForSerialAsync(string text, int port = 0, CancellationToken cancel = default) =>
+        WaitAsync(() => SerialText(port).Contains(text, StringComparison.Ordinal), text, cancel);
+
+    /// <summary>The text screen as lines; empty in a graphics mode or without a display adapter.</summary>
+    public string ScreenText()
+    {
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        return Machine.Parts.Consoles is [var console, ..] && console.Text is { } lines ? string.Join('\n', lines) : "";
+    }
+
+    /// <summary>Waits until the text screen shows the text.</summary>
+    /// <exception cref="InvalidOperationException">The machine ended before it did.</exception>
+    public Task WaitForScreenAsync(string text, CancellationToken cancel = default) =>
+        WaitAsync(() => ScreenText().Contains(text, StringComparison.Ordinal), text, cancel);
+
+    /// <summary>The picture that a monitor would show, as a PNG file.</summary>
+    /// <exception cref="ConfigException">There is no display adapter.</exception>
+    public byte[] Screenshot()
+    {
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        if (Machine.Parts.Consoles is not [var console, ..]) throw new ConfigException("this machine has no display adapter");
+        console.Refresh();
+        return Screendump.Png(console.Surface);
+    }
+
+    /// <summary>Types on the keyboard, as on an American one.</summary>
+    /// <exception cref="ConfigException">A character that has no key.</exception>
+    public async Task TypeAsync(string text, CancellationToken cancel = default)
+    {
+        foreach (char letter in text)
+        {
+            IReadOnlyList<string> keys = Keyboard.KeysFor(letter);
+            Press(keys, down: true);
+            await Task.Delay(Glance, cancel);
+            Press([.. keys.Reverse()], down: false);
+            await Task.Delay(Glance, cancel);
+        }
+    }
+
+    /// <summary>Reads guest-physical memory; what is not RAM reads as FFh.</summary>
+    public byte[] ReadMemory(ulong address, int length)
+    {
+        var bytes = new byte[length];
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        new GuestMemory(Machine.Memory).Read(address, bytes);
+        return bytes;
+    }
+
     public void Dispose()
     {
         _stop.Cancel();
         _thread?.Join();
+        CloseBackends();
         Machine.Dispose();
         _accelerator.Dispose();
         _clock.Dispose();
@@ -87,7 +181,8 @@ public sealed class VirtualMachine : IDisposable
         try
         {
             if (!Configuration.StartsPaused) Machine.Start();
-            _ended.SetResult(Machine.Run(_stop.Token));
+            MachineEnd end = Machine.Run(_stop.Token);
+            _ended.SetResult(end);
         }
         catch (Exception error)
         {
@@ -95,28 +190,57 @@ public sealed class VirtualMachine : IDisposable
         }
     }
 
-    private void AddBackends(MachineParts parts)
+    private void OpenBackends(MachineParts parts)
     {
-        foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, _block.Open(drive));
-        foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, new HackChar(chardev.Backend == "stdio"));
-    }
-}
-
-internal sealed class HackChar(bool show) : Rhea.Core.Backends.ICharBackend
-{
-    private readonly Stream _out = Console.OpenStandardOutput();
-
-    public int Write(ReadOnlySpan<byte> bytes)
-    {
-        if (show) _out.Write(bytes);
-        return bytes.Length;
+        _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(Quit, () => { }, () => parts.Clock.Now / 1_000_000));
+        foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, _chardevs.Open(chardev));
+        foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, Open(drive));
     }
 
-    public void Attach(Rhea.Core.Backends.ICharFrontend? frontend)
+    private BlockBackend Open(DriveConfig drive)
     {
+        try
+        {
+            return _block.Open(drive);
+        }
+        catch (ConfigException error) when (drive.Origin.Length > 0)
+        {
+            throw new ConfigException($"{drive.Origin}: {error.Message}", error);
+        }
     }
 
-    public void ResumeReading()
+    private void CloseBackends()
     {
+        _block.Dispose();
+        _chardevs?.Dispose();
+    }
+
+    private void OnBlockFailure(BlockFailure failure)
+    {
+        if (failure.Action == BlockErrorPolicy.Stop || (failure.Action == BlockErrorPolicy.StopOnNoSpace && failure.NoSpace))
+            Machine.Request(() => Machine.Stop(RunState.IoError));
+    }
+
+    private RingChar Ring(int port)
+    {
+        string? id = port < Configuration.Serials.Count ? Configuration.Serials[port] : null;
+        return (id is null ? null : _chardevs?.All[id].Backend) as RingChar
+            ?? throw new ConfigException($"serial port {port} is not joined to a ringbuf: -chardev ringbuf,id=ID -serial chardev:ID");
+    }
+
+    private void Press(IReadOnlyList<string> keys, bool down)
+    {
+        using MachineLoop.Held held = Machine.Loop.Enter();
+        foreach (string key in keys)
+            foreach (IInputSink sink in Machine.Parts.Inputs) sink.Key(key, down);
+    }
+
+    private async Task WaitAsync(Func<bool> holds, string text, CancellationToken cancel)
+    {
+        while (!holds())
+        {
+            if (Ended.IsCompleted && !holds()) throw new InvalidOperationException($"the machine ended before it said '{text}'");
+            await Task.Delay(Glance, cancel);
+        }
     }
 }
