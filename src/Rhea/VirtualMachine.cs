@@ -217,7 +217,7 @@ public sealed class VirtualMachine : IDisposable
 
     private void OnBlockFailure(BlockFailure failure)
     {
-        if (failure.Action == BlockErrorPolicy.Stop || (failure.Action == BlockErrorPolicy.StopOnNoSpace && failure.NoSpace))
+        if (failure.Action == BlockErrorPolicy.Stop)
             Machine.Request(() => Machine.Stop(RunState.IoError));
     }
 

@@ -111,6 +111,7 @@ public sealed class AtaDisk : IdeDrive
             case DataSetManagement: StartTrim(); break;
             case FlushCache or FlushCacheExt: Flush(); break;
             case IdentifyDevice:
+                Registers.KeepIdentify();
                 Registers.Identify.CopyTo(Registers.Pio.Bytes);
                 OfferBlock(0, IdeTaskFile.IdentifyLength, IdeStep.Stop);
                 break;
@@ -381,6 +382,7 @@ public sealed class AtaDisk : IdeDrive
         }
 
         Registers.MultipleSectors = count;
+        Registers.KeepIdentify();
         Registers.SetIdentifyWord(59, count == 0 ? 0 : 0x100 | count);
         Succeed();
     }

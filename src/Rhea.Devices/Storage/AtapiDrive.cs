@@ -73,6 +73,7 @@ public sealed class AtapiDrive : IdeDrive
                 OfferBlock(0, PacketLength, IdeStep.Packet, interrupts: false);
                 break;
             case IdentifyPacketDevice:
+                Registers.KeepIdentify();
                 Registers.Identify.CopyTo(Pio.Bytes);
                 OfferBlock(0, IdeTaskFile.IdentifyLength, IdeStep.Stop);
                 break;

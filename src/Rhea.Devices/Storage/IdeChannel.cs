@@ -56,10 +56,10 @@ public sealed class IdeChannel
 
     private byte Status => _drives[_unit] is null ? (byte)0 : Selected.Status;
 
-    /// <summary>Finds a place for a drive; -1 is the first one free.</summary>
-    /// <exception cref="ConfigException">It is taken, or there is none.</exception>
     public bool HasFreePlace => Array.IndexOf(_drives, null) >= 0;
 
+    /// <summary>Finds a place for a drive; -1 is the first one free.</summary>
+    /// <exception cref="ConfigException">It is taken, or there is none.</exception>
     internal int Reserve(int unit)
     {
         if (unit < 0) unit = Array.IndexOf(_drives, null) is var free and >= 0 ? free : _drives.Length;

@@ -97,6 +97,7 @@ public abstract class IdeDrive : Device
         {
             case WriteCacheOn or WriteCacheOff:
                 bool on = Registers.Feature == WriteCacheOn;
+                Registers.KeepIdentify();
                 Registers.SetIdentifyWord(CommandSetEnabled, on ? Registers.IdentifyWord(CommandSetEnabled) | 0x20 : Registers.IdentifyWord(CommandSetEnabled) & ~0x20);
                 drive?.WriteCache = on;
                 if (on || drive is null) Succeed();
@@ -133,6 +134,7 @@ public abstract class IdeDrive : Device
             _ => (0, 0, 0),
         };
         if (ultra == 0) return false;
+        Registers.KeepIdentify();
         Registers.SetIdentifyWord(SingleWord, single);
         Registers.SetIdentifyWord(MultiWord, multi);
         Registers.SetIdentifyWord(Ultra, ultra);

@@ -36,14 +36,10 @@ public sealed class IdeTaskFile : IState
     private int _identifySet;
 
     /// <summary>What IDENTIFY answers. The guest's settings are kept here and nowhere else.</summary>
-    public Span<byte> Identify
-    {
-        get
-        {
-            _identifySet = 1;
-            return _identify;
-        }
-    }
+    public Span<byte> Identify => _identify;
+
+    /// <summary>The guest knows what IDENTIFY answers, or has changed it: from now on it is a part of the state.</summary>
+    public void KeepIdentify() => _identifySet = 1;
 
     public bool Is(byte status) => (Status & status) != 0;
 
