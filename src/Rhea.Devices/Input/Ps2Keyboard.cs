@@ -25,7 +25,7 @@ public sealed class Ps2Keyboard : Device
     /// <summary>Bit 0 scroll lock, bit 1 num lock, bit 2 caps lock.</summary>
     public int Leds => _leds;
 
-    internal Ps2Queue Output { get; } = new();
+    internal Ps2Queue Output { get; } = new(answersFirst: true);
 
     /// <summary>The controller translates set 2, as in bit 6 of its command byte.</summary>
     internal bool Translated
@@ -50,7 +50,7 @@ public sealed class Ps2Keyboard : Device
         if (state.Loading) (_leds, _highBitPending) = (0, false);
         state.Subsection("ps2kbd/ledstate", 3, _leds != 0, inner => inner.Int32("ledstate", ref _leds));
         state.Subsection("ps2kbd/need_high_bit", 1, _highBitPending, inner => inner.Bool("need_high_bit", ref _highBitPending));
-        Output.VisitAnswer("ps2kbd", state);
+        Output.VisitAnswer(state);
     }
 
     /// <summary>A key by QEMU's name; false when no key has that name.</summary>

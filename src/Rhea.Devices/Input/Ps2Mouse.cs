@@ -23,7 +23,7 @@ public sealed class Ps2Mouse : Device
 
     public override StructType Section { get; } = new("ps2mouse", 2);
 
-    internal Ps2Queue Output { get; } = new();
+    internal Ps2Queue Output { get; } = new(answersFirst: false);
 
     private bool Streams => (_status & (Enabled | Remote)) == Enabled && !_wrap;
 
@@ -48,7 +48,6 @@ public sealed class Ps2Mouse : Device
         state.Int32("mouse_dy", ref _dy);
         state.Int32("mouse_dz", ref _dz);
         state.UInt8("mouse_buttons", ref _buttons);
-        Output.VisitAnswer("ps2mouse", state);
     }
 
     /// <param name="dx">To the right.</param>

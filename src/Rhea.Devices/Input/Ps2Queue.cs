@@ -2,11 +2,12 @@ using Rhea.Core.State;
 
 namespace Rhea.Devices.Input;
 
-/// <summary>The bytes a PS/2 device has for its host: answers to the last command first, then what it has to report.</summary>
-/// <remarks>As in QEMU, whose section shows the ring as it lies in memory: 16 bytes of reports, and answers before them.</remarks>
-internal sealed class Ps2Queue : IState
+/// <summary>The bytes a PS/2 device has for its host: 16 of reports, and the answer to the last command.</summary>
+/// <remarks>QEMU's section shows the ring as it lies in memory.</remarks>
+/// <param name="answersFirst">A keyboard's answers overtake its reports; a mouse's wait behind them.</param>
+internal sealed class Ps2Queue(bool answersFirst) : IState
 {
-    private const int Size = 256, Reports = 16, Wrap = Size - 1, NoAnswer = -1;
+    private const int Size = 256, Reports = 16, Answers = 8, Wrap = Size - 1, NoAnswer = -1;
 
     private static readonly StructType Common = new("PS2 Common State", 3, Oldest: 2);
 
@@ -39,33 +40,25 @@ internal sealed class Ps2Queue : IState
     {
         int answers = _answerEnd == NoAnswer ? 0 : (_answerEnd - _read) & Wrap;
         if (_count - answers + bytes.Length > Reports) return false;
-        foreach (byte value in bytes)
-        {
-            _data[_write] = value;
-            _write = (_write + 1) & Wrap;
-            _count++;
-        }
-
-        Changed();
+        Append(bytes);
         return true;
     }
 
-    /// <summary>The answer to a command, at most eight bytes. It replaces one that nobody has read.</summary>
+    /// <summary>The answer to a command, at most eight bytes. One that overtakes replaces its predecessor if nobody has read that.</summary>
     public void Answer(params ReadOnlySpan<byte> bytes)
     {
+        if (!answersFirst)
+        {
+            if (_count + bytes.Length <= Reports + Answers) Append(bytes);
+            return;
+        }
+
         DropAnswer();
         _answerEnd = _read;
         _read = (_read - bytes.Length) & Wrap;
         for (var i = 0; i < bytes.Length; i++) _data[(_read + i) & Wrap] = bytes[i];
         _count += bytes.Length;
         Changed();
-    }
-
-    public void DropAnswer()
-    {
-        if (_answerEnd == NoAnswer) return;
-        _count -= (_answerEnd - _read) & Wrap;
-        (_read, _answerEnd) = (_answerEnd, NoAnswer);
     }
 
     /// <summary>The next byte; the last one again when there is none, which EMM386 needs.</summary>
@@ -91,14 +84,33 @@ internal sealed class Ps2Queue : IState
             $"a queue of {Size} holds {_count} bytes from {_read} to {_write}");
     });
 
-    /// <summary>QEMU lists it after the fields of the device that has the queue.</summary>
-    public void VisitAnswer(string device, StateVisitor state)
+    /// <summary>Of a keyboard, after its own fields.</summary>
+    public void VisitAnswer(StateVisitor state)
     {
         if (state.Loading) _answerEnd = NoAnswer;
-        state.Subsection($"{device}/command_reply_queue", 1, _answerEnd != NoAnswer, inner =>
+        state.Subsection("ps2kbd/command_reply_queue", 0, _answerEnd != NoAnswer, inner =>
         {
             inner.Int32("parent_obj.queue.cwptr", ref _answerEnd);
             inner.Demand(_answerEnd is >= 0 and < Size && ((_answerEnd - _read) & Wrap) <= _count, $"an answer ends at {_answerEnd}, outside its queue");
         });
+    }
+
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        foreach (byte value in bytes)
+        {
+            _data[_write] = value;
+            _write = (_write + 1) & Wrap;
+            _count++;
+        }
+
+        Changed();
+    }
+
+    private void DropAnswer()
+    {
+        if (_answerEnd == NoAnswer) return;
+        _count -= (_answerEnd - _read) & Wrap;
+        (_read, _answerEnd) = (_answerEnd, NoAnswer);
     }
 }
