@@ -8,7 +8,7 @@ public class BadInputTests
     public static TheoryData<string, string> Wrong => new()
     {
         { "-drive file=/nonexistent/a.img,format=raw", "Could not open '/nonexistent/a.img': No such file or directory" },
-        { "-hda /", "Could not open '/'" },
+        { "-hda /", "'file' driver requires '/' to be a regular file" },
         { "-cdrom /nonexistent.iso", "No such file or directory" },
         { "-kernel /etc/hostname", "/etc/hostname" },
         { "-kernel /nonexistent", "/nonexistent" },

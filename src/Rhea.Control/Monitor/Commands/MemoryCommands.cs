@@ -158,19 +158,22 @@ public static class MemoryCommands
         return bytes.Length;
     }
 
-    private static Reader Physical(Machine machine)
+    private static Reader Physical(Machine machine) => (address, into) =>
     {
-        var memory = new GuestMemory(machine.Memory);
-        return (address, into) =>
-        {
-            memory.Read(address, into);
-            return true;
-        };
+        Look(machine, address, into);
+        return true;
+    };
+
+    /// <summary>RAM at once; where there are registers, as a processor would read them: the VGA's window shows the screen.</summary>
+    private static void Look(Machine machine, ulong address, Span<byte> into)
+    {
+        using MachineLoop.Held held = machine.Loop.Enter();
+        if (new GuestMemory(machine.Memory).Read(address, into)) return;
+        for (var i = 0; i < into.Length; i++) into[i] = (byte)machine.Memory.Read(address + (ulong)i, 1);
     }
 
     private static Reader Virtual(MonitorSession session)
     {
-        var memory = new GuestMemory(session.Machine.Memory);
         Processor processor = session.Processor;
         return (address, into) =>
         {
@@ -178,7 +181,7 @@ public static class MemoryCommands
             {
                 length = Math.Min(into.Length, PageSize - (int)(address & (PageSize - 1)));
                 if (!processor.Vcpu.TryTranslate(address, out ulong physical)) return false;
-                memory.Read(physical, into[..length]);
+                Look(session.Machine, physical, into[..length]);
             }
 
             return true;
