@@ -1,0 +1,54 @@
+using Rhea.Core;
+using Rhea.Core.Config;
+using Rhea.Core.Cpu;
+using Rhea.X86.Cpuid;
+using Xunit;
+
+namespace Rhea.Tests.SoftCpu;
+
+public class CpuModelTests
+{
+    [Fact]
+    public void The_default_model_is_QEMUs()
+    {
+        Features features = Build(new CpuConfig());
+
+        Assert.Equal(0x0006_0FB1u, features.Signature);
+        Assert.Equal(new CpuidLeaf(0, 0, 0xD, 0x6874_7541, 0x444D_4163, 0x6974_6E65), features.Read(0, 0));
+        Assert.Equal(0x8000_2001u, features.Word(FeatureWord.Leaf1Ecx)); // SSE3, CMPXCHG16B, a hypervisor
+        Assert.Equal(40, features.PhysicalBits);
+    }
+
+    [Fact]
+    public void Features_come_and_go_by_name()
+    {
+        var config = new CpuConfig { Features = [new("popcnt", true), new("lm", false)] };
+
+        Assert.True(Build(config).Has("popcnt"));
+        Assert.False(Build(config).Has("lm"));
+    }
+
+    [Fact]
+    public void A_misspelt_model_or_feature_is_told_the_nearest()
+    {
+        var model = Assert.Throws<ConfigException>(() => Build(new CpuConfig { Model = "qemu46" }));
+        var feature = Assert.Throws<ConfigException>(() => Build(new CpuConfig { Features = [new("popcount", true)] }));
+
+        Assert.Equal("unable to find CPU model 'qemu46'; did you mean 'qemu64'?", model.Message);
+        Assert.EndsWith("did you mean 'popcnt'?", feature.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_APIC_id_spells_out_socket_core_and_thread()
+    {
+        var smp = new SmpConfig { Cpus = 12, MaxCpus = 12, Sockets = 2, Cores = 3, Threads = 2 };
+
+        var features = new Features(CpuModel.Build(new CpuConfig(), smp, 11, CpuModel.Everything));
+
+        Assert.Equal(0xDu, features.Read(0xB, 0).Edx); // socket 1, core 2, thread 1: 1 10 1
+        Assert.Equal(6u, features.Read(0xB, 1).Ebx);
+        Assert.Equal(0x0D06_0800u, features.Read(1, 0).Ebx);
+    }
+
+    private static Features Build(CpuConfig config) => new(CpuModel.Build(config, new SmpConfig(), 0, CpuModel.Everything));
+}
