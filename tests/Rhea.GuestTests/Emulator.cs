@@ -24,7 +24,9 @@ internal sealed partial class Emulator : IAsyncDisposable
         _program = program;
         var start = new ProcessStartInfo(program)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
             StandardOutputEncoding = Encoding.Latin1,
         };
         foreach (string argument in before.Concat(arguments)) start.ArgumentList.Add(argument.Replace("$DIR", _folder[""].TrimEnd('/'), StringComparison.Ordinal));

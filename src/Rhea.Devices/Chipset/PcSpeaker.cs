@@ -23,7 +23,7 @@ public sealed class PcSpeaker : Device
     public override StructType Section { get; } = new("pcspk", 1);
 
     /// <summary>In hertz; 0 is silence. A counter that makes no square wave, or one above hearing, makes no tone.</summary>
-    public int Tone => _data && _pit.Gate(Counter) && _pit.Programmed(Counter) is (>= 60 and var count, 3) ? I8254.Hertz / count : 0;
+    public int Tone => _data && _pit.Gate(Counter) && _pit.Programmed(Counter) is ( >= 60 and var count, 3) ? I8254.Hertz / count : 0;
 
     public override void Reset()
     {

@@ -120,8 +120,13 @@ internal sealed unsafe class BlockDecoder
     {
         *op = new Op
         {
-            Offset = (ushort)instruction.IP, NextOffset = (ushort)instruction.NextIP, Code = (ushort)instruction.Code, Number = (byte)number,
-            Base = FrameOffset.Zero, Index = FrameOffset.Zero, Segment = SegmentRegister.Ds,
+            Offset = (ushort)instruction.IP,
+            NextOffset = (ushort)instruction.NextIP,
+            Code = (ushort)instruction.Code,
+            Number = (byte)number,
+            Base = FrameOffset.Zero,
+            Index = FrameOffset.Zero,
+            Segment = SegmentRegister.Ds,
         };
         var memory = false;
         var immediates = 0;

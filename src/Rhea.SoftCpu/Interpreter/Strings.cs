@@ -20,7 +20,7 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Move(Cpu cpu, in Op op)
     {
         if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return MoveOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0; )
+        for (int left = AtOnce; Count(cpu, in op) != 0;)
         {
             if (left <= 0) return Again(cpu, in op);
             int done = MoveMany(cpu, in op);
@@ -40,7 +40,7 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Store(Cpu cpu, in Op op)
     {
         if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return StoreOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0; )
+        for (int left = AtOnce; Count(cpu, in op) != 0;)
         {
             if (left <= 0) return Again(cpu, in op);
             int done = StoreMany(cpu, in op);

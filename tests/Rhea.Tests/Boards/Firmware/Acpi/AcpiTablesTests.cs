@@ -26,7 +26,12 @@ public sealed class AcpiTablesTests : IDisposable
 
     private static readonly AcpiPlatform Bare = new()
     {
-        Ram = RamSplit.Of(16 << 20), Processors = [new(0, true)], Hpet = false, I8042 = false, S3 = false, S4 = false,
+        Ram = RamSplit.Of(16 << 20),
+        Processors = [new(0, true)],
+        Hpet = false,
+        I8042 = false,
+        S3 = false,
+        S4 = false,
     };
 
     private readonly string _directory = Directory.CreateTempSubdirectory("rhea-acpi-").FullName;
