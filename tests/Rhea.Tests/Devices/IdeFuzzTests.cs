@@ -6,6 +6,7 @@ using static Rhea.Tests.Devices.IdeBench;
 namespace Rhea.Tests.Devices;
 
 /// <summary>A guest that sends whatever comes to its mind. The drives answer, end, and stay what they were.</summary>
+[Collection(nameof(Alone))]
 public class IdeFuzzTests
 {
     private uint _seed = 11;
