@@ -45,6 +45,7 @@ public static class PcI440fx
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
         board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
+        board.Add("/machine/kvmvapic", _ => new KvmVapic());
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
         PciBus pci = AddPci(board, ram, split);
         AddSouthBridge(board, interrupts, pci);

@@ -10,7 +10,7 @@ public sealed class CpuRegisters(int index) : IState
     private const uint GlobalInterrupts = 1, NmiMasked = 1 << 2, Vgif = 0x100; // hflags2
     private const int A20Closed = ~(1 << 20);
     private const uint TopMask = 0x3800;
-    private static readonly StructType Fpreg = new("fpreg", 0), SegmentType = new("segment", 1), Xmm = new("xmm_reg", 1),
+    private static readonly StructType Fpreg = new("fpreg", 0), FpregTemporary = new("fpreg_tmp", 0), SegmentType = new("segment", 1), Xmm = new("xmm_reg", 1),
         Ymmh = new("ymmh_reg", 1), MtrrVar = new("mtrr_var", 1);
 
     public CpuState State;
@@ -124,10 +124,15 @@ public sealed class CpuRegisters(int index) : IState
         cpu.FpuEmpty = (byte)~valid;
         ushort format = 0;
         state.UInt16("env.fpregs_format_vmstate", ref format);
-        state.Structs<X87Register>("env.fpregs", Fpreg, cpu.X87, static (ref X87Register register, StateVisitor inner) =>
+        state.Structs<X87Register>("env.fpregs", Fpreg, cpu.X87, static (ref X87Register register, StateVisitor outer) =>
         {
-            inner.UInt64("tmp_mant", ref register.Significand);
-            inner.UInt16("tmp_exp", ref register.SignExponent);
+            X87Register value = register;
+            outer.Temporary("tmp", FpregTemporary, inner =>
+            {
+                inner.UInt64("tmp_mant", ref value.Significand);
+                inner.UInt16("tmp_exp", ref value.SignExponent);
+            });
+            register = value;
         });
     }
 
