@@ -1,5 +1,6 @@
 using Rhea.Core.Cpu;
 using Rhea.Core.State;
+using Gate = System.Threading.Monitor;
 
 namespace Rhea.Core.Machines;
 
@@ -10,9 +11,10 @@ namespace Rhea.Core.Machines;
 public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, IDisposable
 {
     private readonly CpuRegisters _registers = new(index);
-    private readonly ManualResetEventSlim _go = new(), _parked = new(initialState: true);
+    private readonly object _gate = new();
     private Thread? _thread;
     private volatile bool _mayRun, _ending;
+    private bool _parked = true; // under _gate
 
     public int Index => index;
 
@@ -48,47 +50,68 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
     /// <summary>Lets the processor run.</summary>
     internal void Resume()
     {
-        if (_thread is null)
+        lock (_gate)
         {
-            _thread = new Thread(Main) { IsBackground = true, Name = $"CPU {index}/{vcpu.GetType().Name}" };
-            _thread.Start();
+            (_mayRun, _parked) = (true, false);
+            Gate.PulseAll(_gate);
         }
 
-        _parked.Reset();
-        _mayRun = true;
-        _go.Set();
+        if (_thread is not null) return;
+        _thread = new Thread(Main) { IsBackground = true, Name = $"CPU {index}/{vcpu.GetType().Name}" };
+        _thread.Start();
     }
 
     /// <summary>Asks the processor to park, from any thread.</summary>
     internal void RequestPause()
     {
-        _go.Reset();
-        _mayRun = false;
+        lock (_gate)
+        {
+            _mayRun = false;
+            Gate.PulseAll(_gate);
+        }
+
         vcpu.Kick();
     }
 
     /// <summary>Waits until it has parked. Not under the machine lock, for the processor may be waiting for that.</summary>
-    internal void WaitParked() => _parked.Wait();
+    internal void WaitParked()
+    {
+        lock (_gate)
+        {
+            while (!_parked) Gate.Wait(_gate);
+        }
+    }
 
     public void Dispose()
     {
         _ending = true;
         RequestPause();
-        _go.Set();
         _thread?.Join();
         vcpu.Dispose();
-        _go.Dispose();
-        _parked.Dispose();
     }
 
     private void Main()
     {
-        while (true)
-        {
-            _go.Wait();
-            if (_ending) return;
+        while (WaitForResume())
             while (_mayRun) Step();
-            _parked.Set();
+    }
+
+    /// <summary>Parked until it may run; false when it is to end. A pause that follows a resume at once finds it parked again.</summary>
+    private bool WaitForResume()
+    {
+        lock (_gate)
+        {
+            while (!_mayRun && !_ending)
+            {
+                _parked = true;
+                Gate.PulseAll(_gate);
+                Gate.Wait(_gate);
+            }
+
+            if (!_ending) return true;
+            _parked = true;
+            Gate.PulseAll(_gate);
+            return false;
         }
     }
 
@@ -103,7 +126,6 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
                 vcpu.Sleep();
                 break;
             default:
-                _go.Reset();
                 _mayRun = false;
                 Stopped?.Invoke(this, stop);
                 break;
