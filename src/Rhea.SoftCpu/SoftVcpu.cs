@@ -191,7 +191,7 @@ public sealed class SoftVcpu : IVcpu
         }
 
         if (_init && !state.Smm) Initialize(ref state);
-        if (_startUp && state.Activity == CpuActivity.WaitForSipi) StartUp(ref state);
+        if (_startUp && state.Activity != CpuActivity.Running) StartUp(ref state);
         if (state.Activity == CpuActivity.WaitForSipi) return null;
         return _cpu.InterruptsHeld ? Postpone() : AttendEvents(ref state);
     }
@@ -242,8 +242,8 @@ public sealed class SoftVcpu : IVcpu
     private bool Woken()
     {
         CpuActivity activity = _cpu.State.Activity;
-        if (_init || _waiting != 0) return true;
-        return activity == CpuActivity.WaitForSipi ? _startUp : WouldDeliver();
+        if (_init || _startUp || _waiting != 0) return true;
+        return activity != CpuActivity.WaitForSipi && WouldDeliver();
     }
 
     private void Notice()

@@ -25,7 +25,6 @@ internal sealed unsafe class Cpu : IDisposable
 {
     private readonly Frame* _frame;
     private TlbEntry* _read, _write;
-    private ulong _tscBase;
     private byte* _update; // where Update writes; null when the MMU remembers
 
     public Cpu(IMachineBus bus, SoftAccelerator accelerator, Outside outside, IReadOnlyList<CpuidLeaf> model, int index)
@@ -90,9 +89,12 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>The time stamp counter: guest nanoseconds, moved by what the guest wrote.</summary>
     public ulong TimeStamp
     {
-        get => (ulong)Bus.Time + _tscBase;
-        set => _tscBase = value - (ulong)Bus.Time;
+        get => (ulong)Bus.Time + TimeStampOffset;
+        set => TimeStampOffset = value - (ulong)Bus.Time;
     }
+
+    /// <summary>How far the time stamp counter is ahead of guest time.</summary>
+    public ulong TimeStampOffset { get; private set; }
 
     /// <summary>Current privilege level.</summary>
     public int Cpl { get; private set; }

@@ -23,7 +23,8 @@ internal static class ModelSpecificRegisters
         {
             case Tsc: value = cpu.TimeStamp; return true;
             case TscAdjust: value = state.TscAdjust; return true;
-            case ApicBase or TscDeadline or (>= X2Apic and <= X2ApicEnd): return cpu.Outside.TryReadApicMsr(number, out value);
+            case TscDeadline: return ReadDeadline(cpu, out value);
+            case ApicBase or (>= X2Apic and <= X2ApicEnd): return cpu.Outside.TryReadApicMsr(number, out value);
             case SmiCount: value = state.SmiCount; return true;
             case MtrrCapability: value = 0x500 | VariableRanges; return true; // fixed ranges, write-combining
             case SysenterCs: value = state.SysenterCs; return true;
@@ -66,7 +67,8 @@ internal static class ModelSpecificRegisters
             case Tsc: return WriteTsc(cpu, value);
             case TscAdjust: return WriteTscAdjust(cpu, value);
             case ApicBase: return WriteApicBase(cpu, value);
-            case TscDeadline or (>= X2Apic and <= X2ApicEnd): return cpu.Outside.TryWriteApicMsr(number, value);
+            case TscDeadline: return WriteDeadline(cpu, value);
+            case >= X2Apic and <= X2ApicEnd: return cpu.Outside.TryWriteApicMsr(number, value);
             case SysenterCs: state.SysenterCs = value & 0xFFFF; return true;
             case SysenterEsp: return Address(ref state.SysenterEsp, value);
             case SysenterEip: return Address(ref state.SysenterEip, value);
@@ -125,6 +127,22 @@ internal static class ModelSpecificRegisters
         cpu.TimeStamp += value - cpu.State.TscAdjust;
         cpu.State.TscAdjust = value;
         return true;
+    }
+
+    /// <summary>To the guest a deadline is a value of its counter, to the APIC's timer a time; 0 is none to both.</summary>
+    private static bool ReadDeadline(Cpu cpu, out ulong value)
+    {
+        if (!cpu.Outside.TryReadApicMsr(TscDeadline, out value)) return false;
+        if (value != 0) value += cpu.TimeStampOffset;
+        return true;
+    }
+
+    private static bool WriteDeadline(Cpu cpu, ulong value)
+    {
+        if (value == 0) return cpu.Outside.TryWriteApicMsr(TscDeadline, 0);
+        ulong now = (ulong)cpu.Bus.Time, stamp = now + cpu.TimeStampOffset;
+        ulong time = value <= stamp ? now : now + Math.Min(value - stamp, long.MaxValue - now);
+        return cpu.Outside.TryWriteApicMsr(TscDeadline, Math.Max(time, 1)); // at time 0 too it is a deadline
     }
 
     /// <summary>The APIC's registers moved, or went away.</summary>

@@ -12,6 +12,7 @@ namespace Rhea.Tests.SoftCpu;
 internal sealed class CpuBench : IMachineBus, IDisposable
 {
     public const ushort Port = 0x402;
+    public const uint DeadlineMsr = 0x6E0;
     public const ulong MemorySize = 16 << 20;
 
     private readonly SoftAccelerator _accelerator = new(message => throw new InvalidOperationException(message));
@@ -49,6 +50,9 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     public byte TaskPriority { get; set; }
 
     public long Time { get; set; }
+
+    /// <summary>IA32_TSC_DEADLINE as the local APIC has it: guest time in nanoseconds.</summary>
+    public ulong Deadline { get; set; }
 
     /// <summary>Puts code at an address, as assembled by the callback.</summary>
     public void Assemble(int bits, ulong address, Action<Assembler> code) => Memory.Write(address, Bytes(bits, address, code));
@@ -133,11 +137,15 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     public bool TryReadApicMsr(uint msr, out ulong value)
     {
-        value = 0;
-        return false;
+        value = Deadline;
+        return msr == DeadlineMsr;
     }
 
-    public bool TryWriteApicMsr(uint msr, ulong value) => false;
+    public bool TryWriteApicMsr(uint msr, ulong value)
+    {
+        if (msr == DeadlineMsr) Deadline = value;
+        return msr == DeadlineMsr;
+    }
 
     public void Dispose()
     {

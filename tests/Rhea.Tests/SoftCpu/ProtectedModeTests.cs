@@ -233,6 +233,57 @@ public class ProtectedModeTests
         Assert.Equal(0x7000UL, bench.Memory.Read<ulong>(0x3_FF78));
     }
 
+    [Theory]
+    [InlineData(CpuActivity.WaitForSipi)]
+    [InlineData(CpuActivity.Halted)] // all that a saved machine tells of a processor that waits
+    public void A_start_up_signal_starts_a_processor_that_waits(CpuActivity waiting)
+    {
+        using var bench = new CpuBench();
+        bench.Assemble(16, 0x9000, code =>
+        {
+            code.mov(bx, cs);
+            code.hlt();
+        });
+        bench.Set(registers => registers.State.Activity = waiting);
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+
+        bench.Cpu.Signal(CpuSignal.StartUp, 9);
+        bench.Cpu.Sleep(); // there is something to do
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((0x900UL, 3UL), (bench.State.General[3] & 0xFFFF, bench.State.Rip));
+    }
+
+    [Theory]
+    [InlineData(5_000_000ul, 4_000_000ul)] // a million ahead of guest time
+    [InlineData(3_999_999ul, 3_001_000ul)] // past: at once
+    [InlineData(0ul, 0ul)]
+    public void A_deadline_on_the_time_stamp_counter_follows_what_was_written_to_the_counter(ulong deadline, ulong time)
+    {
+        using var bench = new CpuBench { Time = 3_000_000, Deadline = 77 };
+        bench.Protected32(0x7000);
+        bench.Assemble(32, 0x7000, code =>
+        {
+            code.mov(ecx, 0x10);
+            code.mov(eax, 4_000_000);
+            code.xor(edx, edx);
+            code.wrmsr();
+            code.hlt();
+            code.mov(ecx, CpuBench.DeadlineMsr);
+            code.mov(eax, (uint)deadline);
+            code.wrmsr();
+            code.rdmsr();
+            code.hlt();
+        });
+        bench.Run();
+        bench.Time += 1000;
+        bench.Set(registers => registers.State.Activity = CpuActivity.Running);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(time, bench.Deadline);
+        Assert.Equal(deadline == 3_999_999 ? 4_001_000 : deadline, bench.State.General[0]);
+    }
+
     /// <summary>A handler that only halts.</summary>
     private static void Handle(CpuBench bench, byte vector)
     {
