@@ -40,20 +40,76 @@ public class FirmwareTests
         await rhea.WaitForScreen("DVD/CD [");
     }
 
-    /// <summary>64 KiB that write a text to port 402h, then 11h to port F4h, from the reset vector on.</summary>
-    private static byte[] HelloRom(string text)
+    [Fact]
+    public async Task A_triple_fault_resets_the_machine_or_ends_it()
     {
-        var code = new Iced.Intel.Assembler(16);
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["rom"], Rom(code =>
+        {
+            Print(code, "up\n");
+            code.mov(bx, 0);
+            code.lidt(__[bx + 0x20]); // six zero bytes of RAM: a table of one byte
+            code.int3();
+        }), TestContext.Current.CancellationToken);
+        string[] options = ["-bios", folder["rom"], "-nodefaults", "-display", "none", "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402", "-nic", "none"];
+
+        await using Emulator once = Emulator.Rhea([.. options, "-no-reboot"]);
+        Assert.Equal(0, await once.Exit());
+        Assert.Equal("up\n", once.Output);
+
+        await using Emulator again = Emulator.Rhea(options);
+        await again.WaitFor("up\nup\nup\n");
+    }
+
+    /// <summary>As on a PCI bus, where nobody answers; QEMU reads such memory as zeros.</summary>
+    [Fact]
+    public async Task Memory_and_ports_where_nothing_is_read_as_ones()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["rom"], Rom(code =>
+        {
+            code.mov(ax, 0xA000);
+            code.mov(ds, ax);
+            code.mov(dx, 0x1234);
+            code.@in(ax, dx);
+            code.and(ax, __word_ptr[0]); // the VGA's window without a VGA
+            code.cmp(ax, 0xFFFF);
+            code.mov(al, 0x22);
+            code.sete(bl);
+            code.add(al, bl);
+            code.@out(0xF4, al);
+            code.hlt();
+        }), TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Emulator.Rhea("-bios", folder["rom"], "-nodefaults", "-display", "none", "-device", "isa-debug-exit,iobase=0xf4,iosize=4", "-nic", "none");
+
+        Assert.Equal(0x23 << 1 | 1, await rhea.Exit());
+    }
+
+    /// <summary>64 KiB that write a text to port 402h, then 11h to port F4h, from the reset vector on.</summary>
+    private static byte[] HelloRom(string text) => Rom(code =>
+    {
+        Print(code, text);
+        code.mov(al, 0x11);
+        code.@out(0xF4, al);
+        code.hlt();
+    });
+
+    private static void Print(Iced.Intel.Assembler code, string text)
+    {
         foreach (char letter in text)
         {
             code.mov(dx, 0x402);
             code.mov(al, (byte)letter);
             code.@out(dx, al);
         }
+    }
 
-        code.mov(al, 0x11);
-        code.@out(0xF4, al);
-        code.hlt();
+    /// <summary>64 KiB with the code at F000:0000 and a jump there at the reset vector.</summary>
+    private static byte[] Rom(Action<Iced.Intel.Assembler> write)
+    {
+        var code = new Iced.Intel.Assembler(16);
+        write(code);
         var bytes = new MemoryStream();
         code.Assemble(new Iced.Intel.StreamCodeWriter(bytes), 0);
         var rom = new byte[0x1_0000];
