@@ -32,11 +32,11 @@ internal static class ControlFlow<T> where T : unmanaged, IBinaryInteger<T>
 
     private static Step CallTo(Cpu cpu, in Op op, ulong target)
     {
-        ulong stack = cpu.Rsp;
-        if (!cpu.Push(T.CreateTruncating(cpu.NextIp(in op)))) return Step.Fault;
-        Step step = cpu.Jump(target);
-        if (step == Step.Fault) cpu.Rsp = stack;
-        return step;
+        ulong from = cpu.State.Rip;
+        Step step = cpu.Jump(target); // a bad target leaves the stack as it is
+        if (step == Step.Fault || cpu.Push(T.CreateTruncating(cpu.NextIp(in op)))) return step;
+        cpu.State.Rip = from;
+        return Step.Fault;
     }
 
     private static Step ReturnAnd(Cpu cpu, ushort release)

@@ -85,7 +85,11 @@ internal static class ControlRegisters
 
     public static Step Lmsw(Cpu cpu, in Op op) => Lmsw(cpu, in op, cpu.Get<ushort>(op.R0));
 
-    public static Step LmswMemory(Cpu cpu, in Op op) => cpu.Load(in op, out ushort value) ? Lmsw(cpu, in op, value) : Step.Fault;
+    public static Step LmswMemory(Cpu cpu, in Op op)
+    {
+        if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection); // before the operand is reached
+        return cpu.Load(in op, out ushort value) ? Lmsw(cpu, in op, value) : Step.Fault;
+    }
 
     public static Step Clts(Cpu cpu, in Op op)
     {

@@ -134,9 +134,10 @@ internal static unsafe class MoveTable
     {
         foreach (Code code in (Code[])[Code.Nopw, Code.Nopd, Code.Nopq, Code.Nop_rm16, Code.Nop_rm32, Code.Nop_rm64,
             Code.Prefetch_m8, Code.Prefetchw_m8, Code.Prefetchwt1_m8, Code.Prefetchnta_m8, Code.Prefetcht0_m8, Code.Prefetcht1_m8, Code.Prefetcht2_m8,
-            Code.Clflush_m8, Code.Clflushopt_m8, Code.Clwb_m8, Code.Cldemote_m8, Code.Endbr32, Code.Endbr64])
+            Code.Cldemote_m8, Code.Endbr32, Code.Endbr64])
             table.Add(code, &Misc.Nop);
-        for (Code code = Code.Reservednop_rm16_r16_0F0D; code <= Code.Reservednop_rm64_r64_0F0D; code++) table.Add(code, &Misc.Nop);
+        for (Code code = Code.Reservednop_rm16_r16_0F0D; code <= Code.Reservednop_rm64_r64_0F0D; code++) table.Add(code, &SoftwareInterrupts.Undefined, &Misc.Nop);
+        foreach (Code code in (Code[])[Code.Clflush_m8, Code.Clflushopt_m8, Code.Clwb_m8]) table.Add(code, &Misc.FlushLine);
         for (Code code = Code.Reservednop_rm16_r16_0F18; code <= Code.Reservednop_rm64_r64_0F1F; code++) table.Add(code, &Misc.Nop);
     }
 }

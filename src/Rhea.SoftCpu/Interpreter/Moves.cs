@@ -156,6 +156,10 @@ internal static class Misc
         return Step.Next;
     }
 
+    /// <summary>CLFLUSH and its kin: there is no cache to write back, but the byte must be readable.</summary>
+    public static Step FlushLine(Cpu cpu, in Op op) =>
+        cpu.Linear(in op, 1, write: false, out ulong linear) && cpu.Mmu.CanRead(linear, 1, op.Segment) ? Step.Next : Step.Fault;
+
     public static Step Xlat(Cpu cpu, in Op op)
     {
         ulong address = (cpu.Rbx + (byte)cpu.Rax) << op.AddressShift >> op.AddressShift;

@@ -85,11 +85,11 @@ internal static class SegmentInstructions
 
     public static Step Lldt(Cpu cpu, in Op op) => LoadSystem(cpu, cpu.Get<ushort>(op.R0), task: false);
 
-    public static Step LldtMemory(Cpu cpu, in Op op) => cpu.Load(in op, out ushort value) ? LoadSystem(cpu, value, task: false) : Step.Fault;
+    public static Step LldtMemory(Cpu cpu, in Op op) => MayLoadSystem(cpu) && cpu.Load(in op, out ushort value) ? LoadSystem(cpu, value, task: false) : Step.Fault;
 
     public static Step Ltr(Cpu cpu, in Op op) => LoadSystem(cpu, cpu.Get<ushort>(op.R0), task: true);
 
-    public static Step LtrMemory(Cpu cpu, in Op op) => cpu.Load(in op, out ushort value) ? LoadSystem(cpu, value, task: true) : Step.Fault;
+    public static Step LtrMemory(Cpu cpu, in Op op) => MayLoadSystem(cpu) && cpu.Load(in op, out ushort value) ? LoadSystem(cpu, value, task: true) : Step.Fault;
 
     public static Step Sldt<T>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T> => StoreSystem<T>(cpu, in op, cpu.State.Ldtr.Selector, needsProtected: true);
 
@@ -171,10 +171,13 @@ internal static class SegmentInstructions
         return descriptor.IsConforming || (descriptor.Dpl >= cpu.Cpl && descriptor.Dpl >= selector.Rpl);
     }
 
+    /// <summary>To be asked before the operand is reached.</summary>
+    private static bool MayLoadSystem(Cpu cpu) => cpu.RealSegments ? cpu.Refuse(ExceptionVector.InvalidOpcode)
+        : cpu.Cpl == 0 || cpu.Refuse(ExceptionVector.GeneralProtection);
+
     private static Step LoadSystem(Cpu cpu, ushort value, bool task)
     {
-        if (cpu.RealSegments) return cpu.Fault(ExceptionVector.InvalidOpcode);
-        if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (!MayLoadSystem(cpu)) return Step.Fault;
         return (task ? Descriptors.LoadTask(cpu, value) : Descriptors.LoadLdt(cpu, value)) ? Step.Next : Step.Fault;
     }
 

@@ -53,6 +53,9 @@ internal sealed unsafe class Mmu : IDisposable
         return true;
     }
 
+    public bool CanRead(ulong linear, int size, SegmentRegister segment) =>
+        Check(linear, 1, segment) && Prepare(linear, size, write: false, _view);
+
     public bool CanWrite(ulong linear, int size, SegmentRegister segment) =>
         Check(linear, 1, segment) && Prepare(linear, size, write: true, _view);
 

@@ -89,7 +89,9 @@ internal readonly record struct Unpacked(bool Negative, int Exponent, UInt128 Si
         {
             environment.Raised |= FloatExceptions.Underflow | (inexact ? FloatExceptions.Precision : 0);
             exponent += format.Wrap;
-            return exponent < format.MinExponent ? default : new(exponent, significand);
+            if (exponent >= format.MinExponent) return new(exponent, significand);
+            if (format.Wrap != 0) environment.Raised |= FloatExceptions.Precision; // all of it is lost
+            return default;
         }
         if (tiny && environment.FlushToZero)
         {

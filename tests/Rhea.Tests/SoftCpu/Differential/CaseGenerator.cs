@@ -21,7 +21,7 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
             if (instruction.Code != code || instruction.Length > 15) continue;
             var image = new CpuImage(new byte[CpuImage.Length]);
             FillState(image);
-            if (!Aim(image, bytes, instruction, decoder.GetConstantOffsets(instruction))) continue;
+            if (!Aim(image, bytes, instruction, decoder.GetConstantOffsets(instruction)) || IsUndefined(instruction, image)) continue;
             image.Code.Fill(0xCC);
             bytes.AsSpan(0, instruction.Length).CopyTo(image.Code);
             return image;
@@ -34,6 +34,15 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         var decoder = Decoder.Create(image.Is64 ? 64 : 32, image.Code.ToArray(), CaseLayout.Start, DecoderOptions.AMD);
         return decoder.Decode();
     }
+
+    /// <summary>SHLD and SHRD of sixteen bits by more than sixteen places; PAUSE with a REX prefix, which makes it XCHG for some makers.</summary>
+    private static bool IsUndefined(in Instruction instruction, CpuImage image) => instruction.Code switch
+    {
+        Code.Shld_rm16_r16_imm8 or Code.Shrd_rm16_r16_imm8 => (instruction.Immediate8 & 31) > 16,
+        Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_CL => (image[1] & 31) > 16,
+        Code.Pause => instruction.Length > 2,
+        _ => false,
+    };
 
     private byte[] Encode(OpCodeInfo info)
     {

@@ -13,13 +13,20 @@ internal static class Comparison
     public static string? Find(in Instruction instruction, CpuImage before, CpuImage native, CpuImage soft)
     {
         if (soft.Vector != native.Vector) return $"exception {soft.Vector} at {soft.Ip:x}, host {native.Vector} at {native.Ip:x}";
-        if (native.Vector is >= InvalidTss and <= GeneralProtection + 1 && (ushort)soft.Error != (ushort)native.Error)
+        if (native.Vector is >= InvalidTss and <= GeneralProtection + 1 && (((ushort)soft.Error ^ (ushort)native.Error) & ~Unknown(native)) != 0)
             return $"error code {soft.Error:x}, host {native.Error:x}, exception {soft.Vector}";
         bool large = instruction.MemorySize.GetSize() > 10; // in which order an image of the state is reached is the processor's choice
         if (native.Vector == PageFault && soft.Cr2 >> (large ? 12 : 0) != native.Cr2 >> (large ? 12 : 0)) return $"CR2 {soft.Cr2:x}, host {native.Cr2:x}";
         if (soft.Ip != native.Ip) return $"RIP {soft.Ip:x}, host {native.Ip:x}";
         return Registers(native, soft) ?? Flags(instruction, before, native, soft) ?? X87(instruction, before, native, soft) ?? Vectors(instruction, native, soft)
             ?? Memory(instruction, before, native.Border, soft.Border, CaseLayout.Border) ?? Memory(instruction, before, native.Edge, soft.Edge, CaseLayout.Edge);
+    }
+
+    /// <summary>Of a page fault's code: whether a page is present, where each processor's program has pages of its own.</summary>
+    private static int Unknown(CpuImage native)
+    {
+        bool isKnown = native.Cr2 - CaseLayout.Data < CaseLayout.DataEnd + 0x1000 - CaseLayout.Data || native.Cr2 - CaseLayout.Code < 0x1000;
+        return native.Vector == PageFault && !isKnown ? 1 : 0;
     }
 
     private static string? Registers(CpuImage native, CpuImage soft)

@@ -25,12 +25,7 @@ internal static class InstructionSet
             Mnemonic.Arpl,
         ],
         ["has no meaning that processors agree on"] = [Mnemonic.Salc, Mnemonic.Ud0, Mnemonic.Ud1],
-        ["depends on the maker: REX makes it XCHG, 32 bits are read, or registers are not checked"] = [Mnemonic.Pause, Mnemonic.Movsxd, Mnemonic.Fstpnce],
-        ["checks its operand before the privilege level, the host after"] = [Mnemonic.Lldt, Mnemonic.Ltr, Mnemonic.Lmsw],
-        ["is a hint here that reaches no memory and has a register form"] = [Mnemonic.Clflush, Mnemonic.Reservednop],
-        ["faults with another page fault code where a bit's word is not present, or at a target that is not canonical"] =
-            [Mnemonic.Bts, Mnemonic.Btr, Mnemonic.Btc, Mnemonic.Call, Mnemonic.Jmp],
-        ["raises no precision exception when an unmasked underflow goes beyond the adjusted exponent"] = [Mnemonic.Fscale],
+        ["stores an empty register on some processors, and faults on others"] = [Mnemonic.Fstpnce],
         ["was removed after the 386 or the 486"] =
             [Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Fnstdw, Mnemonic.Fnstsg, Mnemonic.Frstpm],
     };
@@ -45,7 +40,8 @@ internal static class InstructionSet
         if (info.OperandSize == 16 && IsNearBranch(code, info)) return false; // RIP of 16 bits leaves the page of code
         if (info.AddressSize != 0 && info.AddressSize != (is64 ? 64 : 32)) return false; // another address size needs another prefix
         if (!code.CpuidFeatures().All(Features.Contains)) return false;
-        if (code is Code.Shld_rm16_r16_imm8 or Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_imm8 or Code.Shrd_rm16_r16_CL) return false; // undefined from 17 places
+        if (code is Code.Movsxd_r16_rm16) return false; // some makers' reads 32 bits
+        if (code is Code.Jmp_rm64) return false; // one case ends in #GP at its target on a host: not understood yet
         return !Exceptions.Values.Any(list => list.Contains(info.Mnemonic)) && !TakesSegment(info) && !IsFar(code, info);
     }
 
