@@ -56,6 +56,39 @@ public class DiskTests
         Assert.Equal(Md5(data), Md5(await File.ReadAllBytesAsync(folder["disk"], TestContext.Current.CancellationToken)));
     }
 
+    [Fact]
+    public async Task When_the_hosts_disk_is_full_the_machine_waits_until_there_is_room()
+    {
+        using var small = new SmallDisk(megabytes: 8);
+        await using (FileStream file = File.Create(small["disk"])) file.SetLength(16 << 20);
+        string ballast = small["ballast"];
+        await File.WriteAllBytesAsync(ballast, new byte[4 << 20], TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Linux("yes | head -c 5242880 | dd of=/dev/sda bs=64k iflag=fullblock conv=fsync && head -c 5242880 /dev/sda | md5sum",
+            [.. Emulator.WithMonitor, "-drive", $"file={small["disk"]},format=raw"]);
+        await rhea.WaitFor("userspace");
+        while (!(await rhea.Monitor("info status")).Contains("io-error", StringComparison.Ordinal)) await Task.Delay(200, TestContext.Current.CancellationToken);
+        File.Delete(ballast);
+        await rhea.Monitor("cont");
+
+        await rhea.WaitFor(Md5([.. Enumerable.Range(0, 5 << 20).Select(at => (byte)(at % 2 == 0 ? 'y' : '\n'))]));
+        Assert.Equal(0, await rhea.Exit());
+    }
+
+    [Fact]
+    public async Task A_host_error_reaches_the_guest_when_the_user_wants_that()
+    {
+        using var small = new SmallDisk(megabytes: 4);
+        await using (FileStream file = File.Create(small["disk"])) file.SetLength(16 << 20);
+
+        await using Emulator rhea = Linux("yes | head -c 5242880 | dd of=/dev/sda bs=64k iflag=fullblock conv=fsync || echo refused",
+            "-drive", $"file={small["disk"]},format=raw,werror=report");
+
+        await rhea.WaitFor("I/O error");
+        await rhea.WaitFor("refused");
+        Assert.Equal(0, await rhea.Exit());
+    }
+
     private static Emulator Linux(string script, params string[] options) => Emulator.Rhea(
         ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
         "-append", $"console=ttyS0 quiet panic=-1 -- for m in ata_piix sd_mod sr_mod; do modprobe $m; done; sleep 1; {script}", .. options]);
@@ -74,5 +107,28 @@ public class DiskTests
         string errors = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
+    }
+}
+
+/// <summary>A file system of a few megabytes; mounting it needs root.</summary>
+internal sealed class SmallDisk : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+
+    public SmallDisk(int megabytes)
+    {
+        Directory.CreateDirectory(this[""]);
+        using Process mount = Process.Start(new ProcessStartInfo("mount", ["-t", "tmpfs", "-o", $"size={megabytes}m", "rhea-test", this[""]]) { RedirectStandardError = true })!;
+        mount.WaitForExit();
+        Assert.SkipUnless(mount.ExitCode == 0, "a small file system can only be mounted by root");
+    }
+
+    public string this[string name] => Path.Combine(_folder["mounted"], name);
+
+    public void Dispose()
+    {
+        using Process unmount = Process.Start("umount", ["-l", this[""]]);
+        unmount.WaitForExit();
+        _folder.Dispose();
     }
 }
