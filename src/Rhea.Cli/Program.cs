@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Rhea;
 using Rhea.Control.CommandLines;
 using Rhea.Core;
@@ -6,20 +7,31 @@ using Rhea.Core.Machines;
 try
 {
     CommandLine line = CommandLine.Parse(args, VirtualMachine.Catalogue);
-    foreach (string warning in line.Warnings) Console.Error.WriteLine($"rhea: {warning}");
     if (line.Answer is { } answer)
     {
         Console.Out.Write(answer);
         return 0;
     }
 
-    using VirtualMachine machine = VirtualMachine.Create(line.Machine, (_, text) => Console.Error.WriteLine($"rhea: {text}"));
+    using var messages = new Messages(line.Machine, line.Process);
+    foreach (string warning in line.Warnings) messages.Say(warning);
+    using VirtualMachine machine = VirtualMachine.Create(line.Machine, messages.Log);
+    using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM), interrupt = OnSignal(PosixSignal.SIGINT), hangUp = OnSignal(PosixSignal.SIGHUP);
+    if (line.Process.PidFile is { } pidFile) File.WriteAllText(pidFile, $"{Environment.ProcessId}\n");
     machine.Start();
     MachineEnd end = await machine.Ended;
-    if (end.Fault is { } fault) Console.Error.WriteLine($"rhea: internal error: {fault}");
-    return end.ExitStatus;
+    if (line.Process.PidFile is { } written) File.Delete(written);
+    if (end.Fault is not { } fault) return end.ExitStatus;
+    messages.Say($"internal error: {(Environment.GetEnvironmentVariable("RHEA_TRACE") == "1" ? fault : $"{fault.GetType().Name}: {fault.Message} (RHEA_TRACE=1 shows where)")}");
+    return 1;
+
+    PosixSignalRegistration OnSignal(PosixSignal signal) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        machine.Quit("host-signal");
+    });
 }
-catch (ConfigException error)
+catch (Exception error) when (error is ConfigException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine($"rhea: {error.Message}");
     return 1;

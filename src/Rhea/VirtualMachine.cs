@@ -49,6 +49,13 @@ public sealed class VirtualMachine : IDisposable
 
         Machine.EndsOnReset = config.NoReboot;
         Machine.EndsOnPowerOff = !config.NoShutdown;
+        Machine.OnPanic = config.OnPanic switch
+        {
+            "pause" => PanicAction.Pause,
+            "exit-failure" => PanicAction.ExitFailure,
+            "none" => PanicAction.None,
+            _ => PanicAction.Shutdown,
+        };
         _block.Failed += OnBlockFailure;
         Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
@@ -95,7 +102,8 @@ public sealed class VirtualMachine : IDisposable
     public void PowerDown() => Machine.Invoke(Machine.PowerDown);
 
     /// <summary>Ends the machine at once.</summary>
-    public void Quit() => Machine.Request(() => Machine.Quit());
+    /// <param name="reason">Who asked, in QMP's words.</param>
+    public void Quit(string reason = "host-ui") => Machine.Request(() => Machine.Quit(reason: reason));
 
     /// <summary>What the guest has sent to a serial port that is joined to a <c>ringbuf</c> chardev (at most the last 64 KiB).</summary>
     /// <param name="port">0 is the first.</param>
@@ -192,7 +200,8 @@ public sealed class VirtualMachine : IDisposable
 
     private void OpenBackends(MachineParts parts)
     {
-        _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(Quit, () => { }, () => parts.Clock.Now / 1_000_000));
+        parts.LogThreshold = path => LogItems.Threshold(Configuration.LogItems, path);
+        _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(() => Quit(), () => { }, () => parts.Clock.Now / 1_000_000));
         foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, _chardevs.Open(chardev));
         foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, Open(drive));
     }

@@ -52,15 +52,16 @@ public static class CmosContents
 
     /// <summary>The order in which drives are tried.</summary>
     /// <param name="order">Letters: a (or b) floppy, c disk, d CD, n network.</param>
+    /// <param name="floppyCheck">A floppy without a boot signature is not booted from.</param>
     /// <exception cref="ConfigException">An unknown letter, or more than three.</exception>
-    public static void WriteBootOrder(Span<byte> ram, string order)
+    public static void WriteBootOrder(Span<byte> ram, string order, bool floppyCheck = true)
     {
         if (order.Length > 3) throw new ConfigException($"Too many boot devices for PC: '{order}' names more than three");
         Span<int> drives = stackalloc int[3];
         drives.Clear();
         for (var i = 0; i < order.Length; i++) drives[i] = BootDrive(order[i]);
         ram[FirstBoots] = (byte)((drives[1] << 4) | drives[0]);
-        ram[ThirdBoot] = (byte)(drives[2] << 4);
+        ram[ThirdBoot] = (byte)((drives[2] << 4) | (floppyCheck ? 0 : 1));
     }
 
     private static void WriteDisk(Span<byte> entry, DiskGeometry disk)

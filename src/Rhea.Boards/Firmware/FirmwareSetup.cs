@@ -17,7 +17,7 @@ public static class FirmwareSetup
     public static void Install(MachineBuilder builder, MachineConfig config, FwCfg fwCfg, Rtc rtc, FirmwareFacts facts)
     {
         WriteCmos(rtc, config, facts);
-        ApplyBootOrder(builder, config.Boot, rtc);
+        ApplyBootOrder(builder, config, rtc);
         FwCfgContents.AddNumbers(fwCfg, config, facts.ApicIds);
         FwCfgContents.AddSystemStates(fwCfg, Sleeps(config, "disable_s3"), Sleeps(config, "disable_s4"));
         fwCfg.AddFile(E820.File, E820.Build(facts.Ram, facts.AmdProcessor));
@@ -26,6 +26,7 @@ public static class FirmwareSetup
         var smbios = new SmbiosTables(config, facts.Ram, facts.ProcessorId);
         fwCfg.AddFile(SmbiosTables.AnchorFile, smbios.Anchor);
         fwCfg.AddFile(SmbiosTables.File, smbios.Structures);
+        FwCfgContents.AddOptionRoms(fwCfg, config.Firmware.OptionRoms);
         FwCfgContents.AddUserFiles(fwCfg, config.FwCfg);
         if (config.Switches.Acpi) builder.Add("/machine/acpi", slot => new AcpiFiles(slot, fwCfg, () => Platform(config, facts)));
     }
@@ -39,13 +40,14 @@ public static class FirmwareSetup
     }
 
     /// <summary>The first start may have an order of its own (<c>once=</c>); the reset after it brings the usual one.</summary>
-    private static void ApplyBootOrder(MachineBuilder builder, BootConfig boot, Rtc rtc)
+    private static void ApplyBootOrder(MachineBuilder builder, MachineConfig config, Rtc rtc)
     {
+        BootConfig boot = config.Boot;
         string next = boot.Once ?? boot.Order;
         CmosContents.WriteBootOrder(rtc.Ram, boot.Order); // complains now, not at the first reset
         builder.OnReset += () =>
         {
-            CmosContents.WriteBootOrder(rtc.Ram, next);
+            CmosContents.WriteBootOrder(rtc.Ram, next, config.Switches.FloppyBootCheck);
             next = boot.Order;
         };
     }

@@ -52,6 +52,13 @@ public static class FwCfgContents
     public static void AddSystemStates(FwCfg to, bool s3, bool s4) =>
         to.AddFile(SystemStates, [StateSupported, 0, 0, (byte)(s3 ? StateSupported | 1 : 1), (byte)(s4 ? StateSupported | 2 : 2), StateSupported]);
 
+    /// <summary>ROMs that the firmware runs although no card carries them: <c>-option-rom</c>.</summary>
+    /// <exception cref="ConfigException">A file that cannot be read.</exception>
+    public static void AddOptionRoms(FwCfg to, IReadOnlyList<string> files)
+    {
+        foreach (string file in files) to.AddFile($"genroms/{Path.GetFileName(file)}", HostFile.Read(file, $"could not load option rom '{file}'"));
+    }
+
     /// <summary>The user's own files: <c>-fw_cfg</c>.</summary>
     /// <exception cref="ConfigException">A file that cannot be read, or a name that is taken or too long.</exception>
     public static void AddUserFiles(FwCfg to, IReadOnlyList<FwCfgEntry> entries)

@@ -89,6 +89,8 @@ internal static class DriveOptions
 
     private static DriveConfig Image(KeyValues keys, DriveConfig drive)
     {
+        if (Word(keys, "aio", "threads", "invalid aio option", "threads", "native", "io_uring") is var aio and not "threads") throw LaterOptions.NotYet($"aio={aio}");
+        if (Word(keys, "detect-zeroes", "off", null, "off", "on", "unmap") is var zeroes and not "off") throw LaterOptions.NotYet($"detect-zeroes={zeroes}");
         string? file = keys.Take("file") ?? keys.Take("file.filename"), format = keys.Take("format") ?? keys.Take("driver");
         return drive with
         {
@@ -98,9 +100,7 @@ internal static class DriveOptions
             Snapshot = keys.Bool("snapshot", false),
             Cache = Word(keys, "cache", "writeback", "invalid cache option", "writeback", "none", "off", "writethrough", "directsync", "unsafe")
                 .Replace("off", "none", StringComparison.Ordinal),
-            Aio = Word(keys, "aio", "threads", "invalid aio option", "threads", "native", "io_uring"),
             Discard = Word(keys, "discard", "ignore", "Invalid discard option", "ignore", "off", "unmap", "on") is "unmap" or "on",
-            DetectZeroes = Word(keys, "detect-zeroes", "off", null, "off", "on", "unmap"),
             ReadError = Word(keys, "rerror", "report", "'{0}' invalid read error action", "ignore", "stop", "report"),
             WriteError = Word(keys, "werror", "enospc", "'{0}' invalid write error action", "ignore", "stop", "report", "enospc"),
             Locking = keys.Choice(keys.Has("file.locking") ? "file.locking" : "locking", "auto", "auto", "on", "off"),

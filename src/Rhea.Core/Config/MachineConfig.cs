@@ -167,18 +167,12 @@ public sealed record DriveConfig
     /// <summary>"writeback", "none", "writethrough", "directsync", "unsafe".</summary>
     public string Cache { get; init; } = "writeback";
 
-    /// <summary>"threads", "native", "io_uring".</summary>
-    public string Aio { get; init; } = "threads";
-
     public string ReadError { get; init; } = "report";
 
     public string WriteError { get; init; } = "enospc";
 
     /// <summary>What the guest discards is given back to the host.</summary>
     public bool Discard { get; init; }
-
-    /// <summary>"off", "on", "unmap".</summary>
-    public string DetectZeroes { get; init; } = "off";
 
     /// <summary>"auto", "on", "off": QEMU's byte-range locks on the image.</summary>
     public string Locking { get; init; } = "auto";
@@ -269,9 +263,4 @@ public sealed record RtcConfig
     /// <summary>The date and time at the start; null is the host's.</summary>
     public DateTime? Start { get; init; }
 
-    /// <summary>"host", "rt" or "vm".</summary>
-    public string Clock { get; init; } = "host";
-
-    /// <summary>Lost ticks are made up for.</summary>
-    public bool DriftFix { get; init; }
 }

@@ -48,6 +48,9 @@ public sealed class Machine(
     /// <summary>False with <c>-no-shutdown</c>: the machine stays, stopped, when the guest powers itself off.</summary>
     public bool EndsOnPowerOff { get; set; } = true;
 
+    /// <summary>When the guest says that it has crashed.</summary>
+    public PanicAction OnPanic { get; set; } = PanicAction.Shutdown;
+
     /// <summary>On the loop's thread, outside the lock.</summary>
     public event Action<MachineEvent>? Happened;
 
@@ -61,7 +64,7 @@ public sealed class Machine(
         {
             while (_end is null)
             {
-                while (_end is null && _requests.TryDequeue(out Action? request)) request();
+                while (_end is null && _requests.TryDequeue(out Action? request)) Serve(request);
                 if (_end is not null) break;
                 if (Loop.Fault is { } fault && State != RunState.InternalError) Fail(fault);
                 else Loop.Turn();
@@ -70,6 +73,19 @@ public sealed class Machine(
 
         Pause();
         return _end;
+    }
+
+    /// <summary>An exception that a request leaves behind is our fault, as a device's would be, and never ends the program.</summary>
+    private void Serve(Action request)
+    {
+        try
+        {
+            request();
+        }
+        catch (Exception fault)
+        {
+            Loop.Fail(fault);
+        }
     }
 
     /// <summary>Any thread: has the work done by <see cref="Run"/>'s thread, where the run state may change, and does not wait.</summary>
@@ -215,6 +231,16 @@ public sealed class Machine(
         Request(() => Handle(request));
     }
 
+    private void HandlePanic()
+    {
+        bool ends = OnPanic is PanicAction.Shutdown or PanicAction.ExitFailure && EndsOnPowerOff;
+        Happened?.Invoke(new MachineEvent(MachineEventKind.GuestPanicked, ByGuest: true, OnPanic == PanicAction.None ? "run" : ends ? "poweroff" : "pause"));
+        if (OnPanic == PanicAction.None) Unpause();
+        else if (!ends) Stop(RunState.GuestPanicked);
+        else End(new MachineEnd(ShutdownCause.GuestPanic, OnPanic == PanicAction.ExitFailure ? 1 : 0),
+            new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(ShutdownCause.GuestPanic)));
+    }
+
     private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
     {
         if (why == VcpuStop.TripleFault) Handle(new ShutdownRequest(ShutdownCause.TripleFault));
@@ -233,9 +259,7 @@ public sealed class Machine(
                 Stop(RunState.Shutdown);
                 break;
             case ShutdownCause.GuestPanic:
-                Happened?.Invoke(new MachineEvent(MachineEventKind.GuestPanicked, ByGuest: true, EndsOnPowerOff ? "poweroff" : "pause"));
-                if (EndsOnPowerOff) End(new MachineEnd(request.Cause, request.ExitStatus), new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
-                else Stop(RunState.GuestPanicked);
+                HandlePanic();
                 break;
             case ShutdownCause.Suspend:
                 Stop(RunState.Suspended);

@@ -45,6 +45,9 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>Keys and pointer movements go to all of them.</summary>
     public IReadOnlyList<IInputSink> Inputs => _inputs;
 
+    /// <summary>From which level on the device of a path is logged.</summary>
+    public Func<string, LogLevel> LogThreshold { get; set; } = _ => LogLevel.Warning;
+
     /// <summary>Finds a firmware file by name, on the user's search path; null when there is none.</summary>
     public Func<string, ReadOnlyMemory<byte>?> Firmware { get; set; } = _ => null;
 
@@ -101,7 +104,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
-        new(clock, new Log(path, log), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
+        new(clock, new Log(path, log, LogThreshold(path)), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
             Firmware, AddSection, state => _sections.RemoveAll(section => section.State == state));
 
     private T Add<T>(string path, string prefix, string? id, Slot slot, Func<T> make) where T : Device

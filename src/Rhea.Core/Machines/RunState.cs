@@ -45,3 +45,12 @@ public enum MachineEventKind
 
 /// <summary>Why and how a machine ended: what the process' exit status is made of.</summary>
 public sealed record MachineEnd(ShutdownCause Cause, int ExitStatus, Exception? Fault = null);
+
+/// <summary><c>-action panic=</c>.</summary>
+public enum PanicAction
+{
+    Shutdown,
+    Pause,
+    ExitFailure,
+    None,
+}
