@@ -54,6 +54,18 @@ public sealed class BlockGraph(IHostIo io, Action<string> warn) : IDisposable
         return Add(new OverlayNode(AutoName(), top, Add(FileNode.OpenTemporary(AutoName(), io))));
     }
 
+    /// <summary>Writes what <c>snapshot=on</c> has kept from an image to it.</summary>
+    /// <exception cref="ConfigException">The image cannot be written to.</exception>
+    /// <exception cref="BlockException">The host fails; what was kept is still there.</exception>
+    public static async Task CommitAsync(BlockBackend drive, CancellationToken cancel = default)
+    {
+        if (drive.Root is not OverlayNode overlay) return;
+        BlockNode image = overlay;
+        while (image is not FileNode) image = image.Children[^1].Node;
+        ((FileNode)image).MakeWritable();
+        await overlay.CommitAsync(cancel);
+    }
+
     /// <summary>Closes a medium that no drive holds any more, with all below it.</summary>
     public void Close(BlockNode node)
     {

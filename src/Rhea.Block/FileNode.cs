@@ -12,19 +12,22 @@ public sealed class FileNode : BlockNode
     internal const int Sector = 512;
 
     private readonly IHostIo _io;
-    private readonly DiskFile _file;
-    private readonly bool _flushes;
+    private readonly string _path;
+    private readonly FileOptions _options;
     private readonly byte[] _zeros = new byte[64 * 1024];
+    private DiskFile _file;
+    private bool _isReadOnly;
+    private DiskFile? _before; // it was opened anew for writing: reads that were under way end on this
 
-    private FileNode(string name, DiskFile file, IHostIo io, bool isReadOnly, bool flushes) : base(name, "file")
+    private FileNode(string name, DiskFile file, IHostIo io, string path, FileOptions options) : base(name, "file")
     {
-        (_file, _io, IsReadOnly, _flushes) = (file, io, isReadOnly, flushes);
+        (_file, _io, _path, _options, _isReadOnly) = (file, io, path, options, options.ReadOnly);
         Length = (file.Length + Sector - 1) / Sector * Sector;
     }
 
     public override long Length { get; }
 
-    public override bool IsReadOnly { get; }
+    public override bool IsReadOnly => _isReadOnly;
 
     /// <exception cref="ConfigException">The host refuses it, or somebody else has locked it.</exception>
     public static FileNode Open(string name, string path, IHostIo io, FileOptions options)
@@ -34,7 +37,7 @@ public sealed class FileNode : BlockNode
         try
         {
             if (options.Locked) ImageLock.Take(file, path, !options.ReadOnly);
-            return new FileNode(name, file, io, options.ReadOnly, options.Flushes);
+            return new FileNode(name, file, io, path, options);
         }
         catch (Exception error)
         {
@@ -50,12 +53,37 @@ public sealed class FileNode : BlockNode
         string directory = Environment.GetEnvironmentVariable("TMPDIR") ?? "/var/tmp";
         try
         {
-            return new FileNode(name, DiskFile.OpenTemporary(directory), io, isReadOnly: false, flushes: false);
+            var options = new FileOptions(ReadOnly: false, Direct: false, Flushes: false, Locked: false);
+            return new FileNode(name, DiskFile.OpenTemporary(directory), io, directory, options);
         }
         catch (HostException error)
         {
             throw new ConfigException($"Could not get temporary filename: no file can be made in '{directory}': {error.Message}; set TMPDIR", error);
         }
+    }
+
+    /// <summary>Opens a file that was opened for reading once more, for writing.</summary>
+    /// <exception cref="ConfigException">The host refuses it, or somebody else uses the image; it can still be read.</exception>
+    public void MakeWritable()
+    {
+        if (!_isReadOnly) return;
+        DiskFile file = OpenOnHost(_path, _options with { ReadOnly = false });
+        try
+        {
+            if (_options.Locked)
+            {
+                ImageLock.Release(_file);
+                ImageLock.Take(file, _path, writable: true);
+            }
+        }
+        catch
+        {
+            file.Dispose();
+            if (_options.Locked) ImageLock.Take(_file, _path, writable: false);
+            throw;
+        }
+
+        (_before, _file, _isReadOnly) = (_file, file, false);
     }
 
     public override ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel) => Run(() =>
@@ -87,11 +115,12 @@ public sealed class FileNode : BlockNode
         }
     }
 
-    public override ValueTask FlushAsync(CancellationToken cancel) => _flushes ? Run(_file.Flush, cancel) : default;
+    public override ValueTask FlushAsync(CancellationToken cancel) => _options.Flushes ? Run(_file.Flush, cancel) : default;
 
     public override void Dispose()
     {
         _file.Dispose();
+        _before?.Dispose();
         base.Dispose();
     }
 

@@ -11,7 +11,7 @@ namespace Rhea.Block;
 internal static class ImageLock
 {
     private const long UsedBase = 100, UnsharedBase = 200;
-    private const int ConsistentRead = 0, Write = 1, Resize = 3;
+    private const int ConsistentRead = 0, Write = 1, Resize = 3, Permissions = 4;
     private static readonly (int Permission, string Name)[] Names = [(ConsistentRead, "consistent read"), (Write, "write"), (Resize, "resize")];
 
     /// <exception cref="ConfigException">Somebody else uses the image in a way that does not go with ours.</exception>
@@ -26,6 +26,16 @@ internal static class ImageLock
         {
             if (used.Contains(permission) && file.IsByteLockedByAnother(UnsharedBase + permission)) throw Refused($"\"{name}\"", path);
             if (unshared.Contains(permission) && file.IsByteLockedByAnother(UsedBase + permission)) throw Refused($"shared \"{name}\"", path);
+        }
+    }
+
+    /// <summary>Gives all up that <see cref="Take"/> has taken.</summary>
+    public static void Release(DiskFile file)
+    {
+        for (var permission = 0; permission < Permissions; permission++)
+        {
+            file.UnlockByte(UsedBase + permission);
+            file.UnlockByte(UnsharedBase + permission);
         }
     }
 

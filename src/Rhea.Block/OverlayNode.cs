@@ -73,6 +73,30 @@ public sealed class OverlayNode(string name, BlockNode backing, BlockNode file) 
     /// <summary>Nothing here survives the process.</summary>
     public override ValueTask FlushAsync(CancellationToken cancel) => default;
 
+    /// <summary>Writes all that was kept here to the image below, which must be writable, and keeps nothing more.</summary>
+    public async ValueTask CommitAsync(CancellationToken cancel)
+    {
+        await _writing.WaitAsync(cancel);
+        try
+        {
+            var buffer = new byte[Cluster];
+            for (long start = 0; start < Length; start += Cluster)
+            {
+                if (!IsWritten(start)) continue;
+                ScatterList cluster = ScatterList.Of(buffer).Slice(0, Math.Min(Cluster, Length - start));
+                await file.ReadAsync(start, cluster, cancel);
+                await backing.WriteAsync(start, cluster, cancel);
+            }
+
+            await backing.FlushAsync(cancel);
+            Array.Clear(_written);
+        }
+        finally
+        {
+            _writing.Release();
+        }
+    }
+
     public override void Dispose()
     {
         _writing.Dispose();

@@ -125,6 +125,13 @@ public sealed unsafe partial class DiskFile : IDisposable
         Checked(Control(_file, SetOpenFileLock, &range));
     }
 
+    /// <summary>Gives a lock on one byte up.</summary>
+    public void UnlockByte(long at)
+    {
+        var range = new LockRange { Type = NoLock, Start = at, Length = 1 };
+        Checked(Control(_file, SetOpenFileLock, &range));
+    }
+
     /// <summary>Whether another opening of the file, here or elsewhere, has locked a byte.</summary>
     public bool IsByteLockedByAnother(long at)
     {

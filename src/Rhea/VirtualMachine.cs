@@ -27,6 +27,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly HostClock _clock = new();
     private readonly BlockGraph _block;
     private readonly SoftAccelerator _accelerator;
+    private readonly Action<LogLevel, string> _log;
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private CharBackends? _chardevs;
@@ -35,6 +36,7 @@ public sealed class VirtualMachine : IDisposable
     private VirtualMachine(MachineConfig config, Action<LogLevel, string> log)
     {
         Configuration = config;
+        _log = log;
         _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
         _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line));
         try
@@ -201,7 +203,7 @@ public sealed class VirtualMachine : IDisposable
     private void OpenBackends(MachineParts parts)
     {
         parts.LogThreshold = path => LogItems.Threshold(Configuration.LogItems, path);
-        _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(() => Quit(), () => { }, () => parts.Clock.Now / 1_000_000));
+        _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(() => Quit(), Commit, () => parts.Clock.Now / 1_000_000));
         foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, _chardevs.Open(chardev));
         foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, Open(drive));
     }
@@ -223,6 +225,22 @@ public sealed class VirtualMachine : IDisposable
         _block.Dispose();
         _chardevs?.Dispose();
     }
+
+    /// <summary>Keeps for good what the drives with <c>snapshot=on</c> have written so far. On the loop.</summary>
+    private void Commit() => Machine.Loop.Start(async cancel =>
+    {
+        foreach (BlockBackend drive in _block.Drives.Values)
+        {
+            try
+            {
+                await BlockGraph.CommitAsync(drive, cancel);
+            }
+            catch (Exception error) when (error is ConfigException or BlockException)
+            {
+                _log(LogLevel.Warning, $"'commit' error for '{drive.Id}': {error.Message}");
+            }
+        }
+    });
 
     private void OnBlockFailure(BlockFailure failure)
     {

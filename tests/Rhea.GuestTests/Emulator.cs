@@ -57,12 +57,17 @@ internal sealed partial class Emulator : IAsyncDisposable
     /// <remarks><c>RHEA_TEST_PROGRAM=qemu-system-x86_64</c> runs the tests on another emulator, to see whether a test is right.</remarks>
     public static Emulator Rhea(params string[] arguments)
     {
-        if (Environment.GetEnvironmentVariable("RHEA_TEST_PROGRAM") is { Length: > 0 } other) return new Emulator(other, [], arguments);
-        string native = Path.Combine(Assets.Root, "out/rhea");
-        bool quick = Environment.GetEnvironmentVariable("RHEA_TEST_QUICK") == "1" || !File.Exists(native);
-        return quick
-            ? new Emulator("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll")], arguments)
-            : new Emulator(native, [], arguments);
+        (string program, string[] before) = Program();
+        return new Emulator(program, before, arguments);
+    }
+
+    /// <summary>Starts rhea on a terminal of its own, and says afterwards whether the terminal's settings are what they were.</summary>
+    /// <remarks>The terminal is util-linux's <c>script</c>: what is typed here is typed there, what it shows is <see cref="Output"/>.</remarks>
+    public static Emulator OnTerminal(params string[] arguments)
+    {
+        (string program, string[] before) = Program();
+        string command = string.Join(' ', [program, .. before, .. arguments]);
+        return new Emulator("script", ["-qefc", $"stty -g >$DIR/before; {command}; echo status $?; stty -g >$DIR/after; cmp $DIR/before $DIR/after && echo same settings", "/dev/null"], []);
     }
 
     public static Emulator Qemu(params string[] arguments) =>
@@ -157,6 +162,14 @@ internal sealed partial class Emulator : IAsyncDisposable
         return _process.ExitCode;
     }
 
+    /// <summary>Sends a signal to the process whose number is in <c>$DIR/pid</c>.</summary>
+    public async Task Signal(string signal)
+    {
+        await Until(() => File.Exists(_folder["pid"]), "the pid file");
+        using Process kill = Process.Start("kill", [signal, (await File.ReadAllTextAsync(_folder["pid"])).Trim()]);
+        await kill.WaitForExitAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         _monitor?.Dispose();
@@ -164,6 +177,14 @@ internal sealed partial class Emulator : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         _folder.Dispose();
+    }
+
+    private static (string Program, string[] Before) Program()
+    {
+        if (Environment.GetEnvironmentVariable("RHEA_TEST_PROGRAM") is { Length: > 0 } other) return (other, []);
+        string native = Path.Combine(Assets.Root, "out/rhea");
+        bool quick = Environment.GetEnvironmentVariable("RHEA_TEST_QUICK") == "1" || !File.Exists(native);
+        return quick ? ("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll")]) : (native, []);
     }
 
     private static async Task<string> Prompt(Socket monitor)

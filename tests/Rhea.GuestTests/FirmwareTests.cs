@@ -44,9 +44,9 @@ public class FirmwareTests
     public async Task A_triple_fault_resets_the_machine_or_ends_it()
     {
         using TemporaryFolder folder = Assets.Folder();
-        await File.WriteAllBytesAsync(folder["rom"], Rom(code =>
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.Rom(code =>
         {
-            Print(code, "up\n");
+            code.Print("up\n");
             code.mov(bx, 0);
             code.lidt(__[bx + 0x20]); // six zero bytes of RAM: a table of one byte
             code.int3();
@@ -66,7 +66,7 @@ public class FirmwareTests
     public async Task Memory_and_ports_where_nothing_is_read_as_ones()
     {
         using TemporaryFolder folder = Assets.Folder();
-        await File.WriteAllBytesAsync(folder["rom"], Rom(code =>
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.Rom(code =>
         {
             code.mov(ax, 0xA000);
             code.mov(ds, ax);
@@ -87,34 +87,11 @@ public class FirmwareTests
     }
 
     /// <summary>64 KiB that write a text to port 402h, then 11h to port F4h, from the reset vector on.</summary>
-    private static byte[] HelloRom(string text) => Rom(code =>
+    private static byte[] HelloRom(string text) => GuestCode.Rom(code =>
     {
-        Print(code, text);
+        code.Print(text);
         code.mov(al, 0x11);
         code.@out(0xF4, al);
         code.hlt();
     });
-
-    private static void Print(Iced.Intel.Assembler code, string text)
-    {
-        foreach (char letter in text)
-        {
-            code.mov(dx, 0x402);
-            code.mov(al, (byte)letter);
-            code.@out(dx, al);
-        }
-    }
-
-    /// <summary>64 KiB with the code at F000:0000 and a jump there at the reset vector.</summary>
-    private static byte[] Rom(Action<Iced.Intel.Assembler> write)
-    {
-        var code = new Iced.Intel.Assembler(16);
-        write(code);
-        var bytes = new MemoryStream();
-        code.Assemble(new Iced.Intel.StreamCodeWriter(bytes), 0);
-        var rom = new byte[0x1_0000];
-        bytes.ToArray().CopyTo(rom, 0);
-        ((byte[])[0xEA, 0x00, 0x00, 0x00, 0xF0]).CopyTo(rom, 0xFFF0); // jmp F000:0000
-        return rom;
-    }
 }

@@ -3,16 +3,19 @@ using System.Text;
 namespace Rhea.Backends.Char;
 
 /// <summary>Keeps what was on the user's terminal before: a guest that clears the screen scrolls it away instead, and one that
-/// switches line wrap off or resets the terminal is not obeyed.</summary>
-/// <remarks>Firmware and boot loaders do all three (SeaBIOS: ESC c, ESC [?7l, ESC [2J).</remarks>
+/// switches line wrap off or resets the terminal is not obeyed. What modes it changes besides are changed back at the end.</summary>
+/// <remarks>Firmware and boot loaders do all three (SeaBIOS: ESC c, ESC [?7l, ESC [2J). Sequences: ECMA-48 5.4, DEC VT220.</remarks>
 public sealed class TerminalOutputStream(Stream inner, int rows) : Stream
 {
     private const byte Esc = 0x1B;
-    private const int LongestSequence = 16;
+    private const int LongestSequence = 32, MostModes = 16;
+    private const int LineWrap = 7, Cursor = 25;
 
     private readonly MemoryStream _out = new();
     private readonly byte[] _sequence = new byte[LongestSequence];
-    private int _length; // of the control sequence that has begun
+    private readonly SortedDictionary<int, bool> _modes = []; // DEC private modes that the guest has changed, and how
+    private int _length;                                      // of the control sequence that has begun
+    private bool _cursorIsHome, _scrollRegion;
 
     public override bool CanRead => false;
 
@@ -43,14 +46,14 @@ public sealed class TerminalOutputStream(Stream inner, int rows) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    /// <summary>Ends with plain letters, a cursor, and line wrap.</summary>
+    /// <summary>Ends with plain letters, a cursor, line wrap, and all that the guest has changed as it was.</summary>
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
             try
             {
-                inner.Write("\e[0m\e[?25h\e[?7h"u8);
+                inner.Write(Encoding.ASCII.GetBytes(Ending()));
             }
             catch (IOException)
             {
@@ -63,10 +66,19 @@ public sealed class TerminalOutputStream(Stream inner, int rows) : Stream
         base.Dispose(disposing);
     }
 
+    private string Ending()
+    {
+        var text = new StringBuilder("\e[0m");
+        if (_scrollRegion) text.Append("\e7\e[r\e8");
+        foreach ((int mode, bool on) in _modes) text.Append($"\e[?{mode}{(on ? 'l' : 'h')}");
+        return text.Append("\e[?25h\e[?7h").ToString();
+    }
+
     private void Put(byte value)
     {
         if (_length == 0 && value != Esc)
         {
+            _cursorIsHome = false;
             _out.WriteByte(value);
             return;
         }
@@ -77,8 +89,45 @@ public sealed class TerminalOutputStream(Stream inner, int rows) : Stream
         ReadOnlySpan<byte> sequence = _sequence.AsSpan(0, _length);
         _length = 0;
         if (sequence.SequenceEqual("\ec"u8)) _out.Write("\e[0m"u8);
-        else if (sequence.SequenceEqual("\e[2J"u8)) ScrollAway();
-        else if (!sequence.SequenceEqual("\e[?7l"u8) && !sequence.SequenceEqual("\e[3J"u8)) _out.Write(sequence);
+        else if (sequence.Length > 2 && sequence[1] == '[') Control(sequence, Encoding.ASCII.GetString(sequence[2..^1]), (char)sequence[^1]);
+        else _out.Write(sequence);
+    }
+
+    private void Control(ReadOnlySpan<byte> sequence, string parameters, char final)
+    {
+        bool home = _cursorIsHome;
+        _cursorIsHome = final == 'H' && parameters is "" or "1;1" or "0;0" or ";";
+        switch (final)
+        {
+            case 'J' when parameters == "2" || (home && parameters is "" or "0"):
+                ScrollAway();
+                _cursorIsHome = home;
+                break;
+            case 'J' when parameters == "3": // what has scrolled away
+                break;
+            case 'h' or 'l' when parameters.StartsWith('?'):
+                Mode(parameters[1..].Split(';'), final == 'h');
+                break;
+            case 'r':
+                _scrollRegion = true;
+                goto default;
+            default:
+                _out.Write(sequence);
+                break;
+        }
+    }
+
+    private void Mode(string[] numbers, bool on)
+    {
+        foreach (string number in numbers)
+        {
+            if (!int.TryParse(number, out int mode) || mode == LineWrap) continue;
+            bool usual = mode == Cursor;
+            if (on == usual) _modes.Remove(mode);
+            else if (_modes.Count < MostModes) _modes[mode] = on;
+            else if (!_modes.ContainsKey(mode)) continue;
+            _out.Write(Encoding.ASCII.GetBytes($"\e[?{mode}{(on ? 'h' : 'l')}"));
+        }
     }
 
     private void ScrollAway()

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Text;
 using Rhea.Backends.Char;
 using Rhea.Core;
 using Rhea.Core.Backends;
@@ -141,15 +142,31 @@ public sealed class CharBackendsTests : IDisposable
         Assert.True(_quit);
     }
 
-    [Fact]
-    public void A_terminal_keeps_its_screen_and_its_line_wrap()
+    [Theory]
+    [InlineData("\ec\e[?7l\e[2Jboot\e[1;31mred", "\e[0m\e7\e[2;1H\n\n\e8boot\e[1;31mred")]
+    [InlineData("\e[H\e[J\e[1;1H\e[Jdown\e[J", "\e[H\e7\e[2;1H\n\n\e8\e[1;1H\e7\e[2;1H\n\n\e8down\e[J")]
+    [InlineData("\e[?25;7h\e[?7;12l\e[3J", "\e[?25h\e[?12l")]
+    public void A_terminal_keeps_its_screen_and_its_line_wrap(string guest, string terminal)
     {
         var screen = new MemoryStream();
         var output = new TerminalOutputStream(screen, rows: 2);
 
-        output.Write("\ec\e[?7l\e[2Jboot\e[1;31mred"u8.ToArray());
+        foreach (byte value in Encoding.ASCII.GetBytes(guest)) output.Write([value], 0, 1);
 
-        Assert.Equal("\e[0m\e7\e[2;1H\n\n\e8boot\e[1;31mred"u8, screen.ToArray());
+        Assert.Equal(terminal, Encoding.ASCII.GetString(screen.ToArray()));
+    }
+
+    [Fact]
+    public void A_terminal_is_left_without_the_modes_and_the_scroll_region_that_the_guest_has_set()
+    {
+        var screen = new MemoryStream();
+        var output = new TerminalOutputStream(screen, rows: 2);
+
+        output.Write("\e[?1049h\e[?2004h\e[?2004l\e[?25l\e[1;10r"u8);
+        int before = (int)screen.Length;
+        output.Dispose();
+
+        Assert.Equal("\e[0m\e7\e[r\e8\e[?25h\e[?1049l\e[?25h\e[?7h", Encoding.ASCII.GetString(screen.ToArray()[before..]));
     }
 
     [Fact]

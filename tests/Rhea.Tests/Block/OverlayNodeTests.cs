@@ -1,4 +1,5 @@
 using Rhea.Block;
+using Rhea.Core;
 using Rhea.Core.Memory;
 using Rhea.Host;
 using Xunit;
@@ -52,6 +53,38 @@ public sealed class OverlayNodeTests : IDisposable
 
     [Fact]
     public void The_image_itself_is_opened_for_reading_only() => Assert.True(_overlay.Children[1].Node.IsReadOnly);
+
+    [Fact]
+    public async Task A_commit_writes_what_was_kept_to_the_image_and_keeps_nothing_more()
+    {
+        await _overlay.WriteAsync(Cluster - 256, ScatterList.Of(new byte[512]), TestContext.Current.CancellationToken);
+        await _overlay.WriteAsync((3 * Cluster) + 512, ScatterList.Of(new byte[512]), TestContext.Current.CancellationToken);
+
+        await BlockGraph.CommitAsync(_graph.Drives.Values.Single(), TestContext.Current.CancellationToken);
+
+        byte[] image = File.ReadAllBytes(_path);
+        Assert.Equal((3 * Cluster) + 1024, image.Length);
+        Assert.Equal((0x11, 0, 0, 0x11), (image[Cluster - 257], image[Cluster - 256], image[Cluster + 255], image[Cluster + 256]));
+        Assert.Equal((0x11, 0), (image[(3 * Cluster) + 511], image[^1]));
+        Assert.Equal(0, _overlay.Allocated);
+        await _overlay.WriteAsync(0, ScatterList.Of(new byte[512]), TestContext.Current.CancellationToken);
+        Assert.Equal(0x11, File.ReadAllBytes(_path)[0]);
+    }
+
+    [Fact]
+    public async Task A_commit_to_an_image_that_another_uses_is_refused_and_loses_nothing()
+    {
+        await _overlay.WriteAsync(0, ScatterList.Of(new byte[512]), TestContext.Current.CancellationToken);
+        using (var other = new BlockGraph(new HostIoHere(), _ => { }))
+        {
+            other.Open(TestDisks.Config(_path) with { ReadOnly = true });
+            await Assert.ThrowsAsync<ConfigException>(() => BlockGraph.CommitAsync(_graph.Drives.Values.Single(), TestContext.Current.CancellationToken));
+        }
+
+        Assert.Equal((0, 0x11), (await At(0), File.ReadAllBytes(_path)[0]));
+        await BlockGraph.CommitAsync(_graph.Drives.Values.Single(), TestContext.Current.CancellationToken);
+        Assert.Equal(0, File.ReadAllBytes(_path)[0]);
+    }
 
     private async Task<int> At(long offset)
     {
