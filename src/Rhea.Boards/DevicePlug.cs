@@ -29,6 +29,7 @@ public static class DevicePlug
         {
             nameof(PciSlot) => AddPci(parts, type, path, id, properties, bus, address),
             nameof(IdeSlot) => AddIde(parts, type, path, id, properties, bus),
+            nameof(FloppySlot) => AddFloppy(parts, type, path, id, properties, bus),
             _ => parts.Add(path, slot => type.Create(slot, properties), id),
         };
     }
@@ -48,6 +49,13 @@ public static class DevicePlug
         IEnumerable<IdeChannel> buses = parts.Devices.Values.Select(node => node.Device).OfType<Piix3Ide>().SelectMany(controller => controller.Buses);
         IdeChannel bus = buses.FirstOrDefault(bus => name is null ? bus.HasFreePlace : bus.Name == name) ?? throw NoBus(name ?? "ide");
         return parts.Add(path, services => new IdeSlot(services, bus), slot => type.Create(slot, properties), id);
+    }
+
+    private static Device AddFloppy(MachineParts parts, DeviceType type, string path, string? id, KeyValues properties, string? name)
+    {
+        I82078? controller = parts.Devices.Values.Select(node => node.Device).OfType<I82078>().FirstOrDefault();
+        if (controller is null || (name ?? FloppySlot.BusName) != FloppySlot.BusName) throw NoBus(name ?? FloppySlot.BusName);
+        return parts.Add(path, services => new FloppySlot(services, controller), slot => type.Create(slot, properties), id);
     }
 
     /// <summary>Where a device without a name of its own is found.</summary>

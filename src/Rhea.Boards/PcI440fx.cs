@@ -48,16 +48,18 @@ public static class PcI440fx
         board.Add("/machine/kvmvapic", _ => new KvmVapic());
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
         PciBus pci = AddPci(board, ram, split);
-        AddSouthBridge(board, interrupts, pci);
+        I8237 dma = AddSouthBridge(board, interrupts, pci);
+        board.Parts.IsaDma = channel => channel is >= 0 and < 4 ? dma.Channels[channel] : null;
         if (config.Vga == "std") AddDevice(board, config, "VGA", ("addr", "2"));
         Rtc rtc = AddTimers(board, config, interrupts);
         AddSerialPorts(board, config);
+        I82078 floppies = AddFloppies(board, config);
         AddKeyboard(board, config);
         Piix3Ide ide = board.Add("/machine/piix3/ide", pci, new PciAddress(SouthBridge, 1).Number, slot => new Piix3Ide(slot, board.Ports, board.IsaIrq));
         AddDrives(board, config);
         Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci) : null;
         foreach (DeviceConfig device in config.Devices) Spelled(device.Origin, () => DevicePlug.Add(board.Parts, device, config.Globals));
-        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(config, split, ide, pm));
+        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(config, split, ide, floppies, pm));
         return board.Build();
     }
 
@@ -106,13 +108,14 @@ public static class PcI440fx
     }
 
     /// <summary>What is inside the PIIX3, and the interrupt controllers around it.</summary>
-    private static void AddSouthBridge(MachineBuilder board, PcInterrupts interrupts, PciBus pci)
+    private static I8237 AddSouthBridge(MachineBuilder board, PcInterrupts interrupts, PciBus pci)
     {
-        board.Add("/machine/dma", slot => new I8237(slot, new GuestMemory(board.Memory), second: false));
+        I8237 dma = board.Add("/machine/dma", slot => new I8237(slot, new GuestMemory(board.Memory), second: false));
         board.Add("/machine/dma2", slot => new I8237(slot, new GuestMemory(board.Memory), second: true));
         board.Add("/machine/piix3", pci, new PciAddress(SouthBridge).Number, slot => new Piix3(slot, interrupts.Isa));
         interrupts.AddPics(board);
         interrupts.AddIoApic(board);
+        return dma;
     }
 
     private static Rtc AddTimers(MachineBuilder board, MachineConfig config, PcInterrupts interrupts)
@@ -131,6 +134,14 @@ public static class PcI440fx
             if (config.Serials[index] is { } chardev)
                 AddDevice(board, config, "isa-serial", ("index", $"{index}"), ("chardev", chardev));
         if (config.DebugConsole is { } console) AddDevice(board, config, "isa-debugcon", ("chardev", console));
+    }
+
+    private static I82078 AddFloppies(MachineBuilder board, MachineConfig config)
+    {
+        var controller = (I82078)AddDevice(board, config, "isa-fdc");
+        foreach (DriveConfig drive in config.Drives.Where(drive => drive.Interface == "floppy"))
+            Spelled(drive.Origin, () => AddDevice(board, config, "floppy", ("drive", drive.Id), ("unit", $"{drive.Unit}")));
+        return controller;
     }
 
     private static void AddKeyboard(MachineBuilder board, MachineConfig config)
@@ -163,20 +174,21 @@ public static class PcI440fx
         return pm;
     }
 
-    private static FirmwareFacts Facts(MachineConfig config, RamSplit split, Piix3Ide ide, Piix4Pm? pm) => new()
+    private static FirmwareFacts Facts(MachineConfig config, RamSplit split, Piix3Ide ide, I82078 floppies, Piix4Pm? pm) => new()
     {
         Ram = split,
         Processors = [.. Enumerable.Range(0, config.Smp.MaxCpus)
             .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
         AmdProcessor = true,
         Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
+        Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
         SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
         FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],
         PowerManagementPorts = pm is null ? () => 0 : () => pm.Ports,
     };
 
     /// <summary>A device that a PC has by default, made as if the user had named it, so that <c>-global</c> reaches it.</summary>
-    private static void AddDevice(MachineBuilder board, MachineConfig config, string driver, params (string Key, string Value)[] properties) =>
+    private static Device AddDevice(MachineBuilder board, MachineConfig config, string driver, params (string Key, string Value)[] properties) =>
         DevicePlug.Add(board.Parts, new DeviceConfig(driver, [.. properties.Select(pair => new KeyValuePair<string, string>(pair.Key, pair.Value))]), config.Globals);
 
     /// <summary>Puts the option as the user spelt it before what is wrong with it.</summary>

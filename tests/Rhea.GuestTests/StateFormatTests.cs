@@ -11,7 +11,7 @@ public class StateFormatTests
     private static readonly string[] Options = ["-nodefaults", "-vga", "std", "-m", "64", "-smp", "2", "-nic", "none", "-serial", "null", "-display", "none", "-S"];
 
     /// <summary>Parts of QEMU's PC that this one does not have yet.</summary>
-    private static readonly string[] NotYet = ["fdc", "vmmouse", "globalstate"];
+    private static readonly string[] NotYet = ["vmmouse", "globalstate"];
 
     [Fact]
     public void Every_section_has_the_name_version_and_fields_of_qemus()

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Rhea.Core;
+using Rhea.Devices.Storage;
 
 namespace Rhea.Boards.Firmware;
 
@@ -28,11 +29,11 @@ public static class CmosContents
     /// <summary>Processors that start with the machine.</summary>
     public static void WriteCpus(Span<byte> ram, int cpus) => ram[MoreCpus] = (byte)(cpus - 1);
 
-    /// <summary>The drives of the floppy controller, first to last; <see cref="FloppyDrive.None"/> where there is none.</summary>
-    public static void WriteFloppies(Span<byte> ram, FloppyDrive first, FloppyDrive second)
+    /// <summary>The drives of the floppy controller, first to last; <see cref="FloppyType.None"/> where there is none.</summary>
+    public static void WriteFloppies(Span<byte> ram, FloppyType first, FloppyType second)
     {
         ram[FloppyTypes] = (byte)(((int)first << 4) | (int)second);
-        int drives = (first == FloppyDrive.None ? 0 : 1) + (second == FloppyDrive.None ? 0 : 1);
+        int drives = (first == FloppyType.None ? 0 : 1) + (second == FloppyType.None ? 0 : 1);
         ram[Equipment] = (byte)(Coprocessor | Mouse | drives switch { 0 => 0, 1 => FloppyOne, _ => FloppyOne | FloppyTwo });
     }
 
@@ -84,15 +85,6 @@ public static class CmosContents
     };
 
     private static ulong Beyond(ulong memory, ulong from) => memory > from ? memory - from : 0;
-}
-
-/// <summary>Kinds of floppy drive by their number in CMOS byte 10h.</summary>
-public enum FloppyDrive
-{
-    None = 0,
-    Inch5M12 = 2,
-    Inch3M144 = 4,
-    Inch3M288 = 5,
 }
 
 /// <summary>A disk's cylinders, heads and sectors as the drive reports them.</summary>

@@ -4,6 +4,7 @@ using Rhea.Boards.Firmware.Smbios;
 using Rhea.Core.Config;
 using Rhea.Core.Machines;
 using Rhea.Devices.Chipset;
+using Rhea.Devices.Storage;
 
 namespace Rhea.Boards.Firmware;
 
@@ -35,7 +36,7 @@ public static class FirmwareSetup
     {
         CmosContents.WriteMemory(rtc.Ram, facts.Ram);
         CmosContents.WriteCpus(rtc.Ram, config.Smp.Cpus);
-        CmosContents.WriteFloppies(rtc.Ram, facts.Floppies?.First ?? FloppyDrive.None, facts.Floppies?.Second ?? FloppyDrive.None);
+        CmosContents.WriteFloppies(rtc.Ram, facts.Floppies?.First ?? FloppyType.None, facts.Floppies?.Second ?? FloppyType.None);
         CmosContents.WriteDisks(rtc.Ram, facts.Disks);
     }
 
@@ -93,7 +94,7 @@ public sealed record FirmwareFacts
     public IReadOnlyList<DiskGeometry?> Disks { get; init; } = [];
 
     /// <summary>Null without a floppy controller.</summary>
-    public (FloppyDrive First, FloppyDrive Second)? Floppies { get; init; }
+    public (FloppyType First, FloppyType Second)? Floppies { get; init; }
 
     /// <summary>Which of the four serial ports are there.</summary>
     public IReadOnlyList<bool> SerialPorts { get; init; } = [];

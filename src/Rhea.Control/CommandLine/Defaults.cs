@@ -38,6 +38,8 @@ internal static class Defaults
         bool ownDrive = draft.Machine.Devices.Any(device => CdRoms.Contains(device.Driver));
         if (place && !ownDrive && !draft.Machine.NoDefaults)
             drives.Add(new DriveConfig { Id = "ide1-cd0", Bus = 1, Unit = 0, Media = "cdrom" });
+        if (!drives.Exists(drive => drive.Interface == "floppy") && !draft.Machine.NoDefaults && !draft.Machine.Devices.Any(device => device.Driver is "isa-fdc" or "floppy"))
+            drives.Add(new DriveConfig { Id = "floppy0", Interface = "floppy" });
         draft.Machine = draft.Machine with { Drives = drives };
     }
 

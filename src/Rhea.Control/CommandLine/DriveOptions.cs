@@ -6,7 +6,7 @@ namespace Rhea.Control.CommandLines;
 /// <summary>Disks and CDs.</summary>
 internal static class DriveOptions
 {
-    private const int UnitsOfAnIdeBus = 2, IdeBuses = 2;
+    private const int UnitsOfAnIdeBus = 2, IdeBuses = 2, FloppyUnits = 2;
 
     private const string KnownFormats =
         "blkdebug blkverify bochs cloop dmg file ftp http https iscsi luks nbd nfs null-aio null-co nvme parallels qcow qcow2 qed raw rbd ssh vdi vhdx vmdk vpc vvfat";
@@ -18,8 +18,8 @@ internal static class DriveOptions
         new("hdc", "file", "", (draft, file) => AddImage(draft, file, 2, "disk")),
         new("hdd", "file", "", (draft, file) => AddImage(draft, file, 3, "disk")),
         new("cdrom", "file", "put the image into the CD-ROM drive", (draft, file) => AddImage(draft, file, 2, "cdrom")),
-        new("fda", "file", "", (_, _) => throw LaterOptions.NotYet("a floppy drive")),
-        new("fdb", "file", "", (_, _) => throw LaterOptions.NotYet("a floppy drive")),
+        new("fda", "file", "put the image into floppy drive 0 (-fdb: 1)", (draft, file) => AddFloppy(draft, file, 0)),
+        new("fdb", "file", "", (draft, file) => AddFloppy(draft, file, 1)),
         new("drive", "[file=file][,if=type][,bus=n][,unit=m][,index=i][,media=d][,format=f][,id=name]",
             "[,readonly=on|off][,snapshot=on|off][,cache=writethrough|writeback|none|directsync|unsafe" + "]\n"
             + "[,aio=threads|native|io_uring][,discard=ignore|unmap][,detect-zeroes=on|off|unmap]\n"
@@ -32,6 +32,9 @@ internal static class DriveOptions
     public static void AddImage(Draft draft, string file, int index, string media) =>
         draft.Drives.Add(new(draft.Spelling, KeyValues.Of(null,
             [new("file", file), new("index", $"{index}"), new("media", media)])));
+
+    private static void AddFloppy(Draft draft, string file, int unit) =>
+        draft.Drives.Add(new(draft.Spelling, KeyValues.Of(null, [new("if", "floppy"), new("file", file), new("index", $"{unit}")])));
 
     /// <summary>Reads all that one drive was given, and finds it a place beside those that have one.</summary>
     public static DriveConfig Read(DriveRequest request, IReadOnlyList<DriveConfig> others, bool snapshotAll)
@@ -60,7 +63,8 @@ internal static class DriveOptions
     {
         "ide" => "ide",
         "none" => "none",
-        var type and ("floppy" or "scsi" or "virtio" or "pflash" or "mtd" or "sd" or "xen") => throw LaterOptions.NotYet($"if={type}"),
+        "floppy" => "floppy",
+        var type and ("scsi" or "virtio" or "pflash" or "mtd" or "sd" or "xen") => throw LaterOptions.NotYet($"if={type}"),
         var type => throw new ConfigException($"unsupported bus type '{type}'"),
     };
 
@@ -80,7 +84,7 @@ internal static class DriveOptions
         if (place.Unit >= units) throw new ConfigException($"unit {place.Unit} too big (max is {units - 1})");
         if (Taken(place))
             throw new ConfigException($"drive with bus={place.Bus}, unit={place.Unit} (index={(type == "ide" ? (place.Bus * units) + place.Unit : place.Unit)}) exists");
-        if (type == "ide" && place.Bus >= IdeBuses)
+        if ((type == "ide" && place.Bus >= IdeBuses) || (type == "floppy" && (place.Bus > 0 || place.Unit >= FloppyUnits)))
             throw new ConfigException($"machine type does not support if={type},bus={place.Bus},unit={place.Unit}");
         return place;
 
@@ -89,6 +93,8 @@ internal static class DriveOptions
 
     private static DriveConfig Image(KeyValues keys, DriveConfig drive)
     {
+        foreach (string key in drive.Interface == "floppy" ? (string[])["rerror", "werror"] : [])
+            if (keys.Has(key)) throw new ConfigException($"{key} is not supported by this bus type");
         if (Word(keys, "aio", "threads", "invalid aio option", "threads", "native", "io_uring") is var aio and not "threads") throw LaterOptions.NotYet($"aio={aio}");
         if (Word(keys, "detect-zeroes", "off", null, "off", "on", "unmap") is var zeroes and not "off") throw LaterOptions.NotYet($"detect-zeroes={zeroes}");
         string? file = keys.Take("file") ?? keys.Take("file.filename"), format = keys.Take("format") ?? keys.Take("driver");

@@ -30,6 +30,9 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>The board sets this once it has an interrupt controller; until then lines lead nowhere.</summary>
     public Func<int, IrqInput?> IsaIrq { get; set; } = _ => null;
 
+    /// <summary>As <see cref="IsaIrq"/>, for the DMA controllers' channels.</summary>
+    public Func<int, IDmaChannel?> IsaDma { get; set; } = _ => null;
+
     /// <summary>What a device's request to end or reset the machine does.</summary>
     public Action<ShutdownRequest> OnShutdown { get; set; } = _ => { };
 
@@ -69,7 +72,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>A device on the board itself or in an ISA slot. The path is its address for life in the monitor and in logs.</summary>
     public T Add<T>(string path, Func<IsaSlot, T> make, string? id = null) where T : Device
     {
-        var slot = new IsaSlot(Services(path), Ports, System, irq => IsaIrq(irq));
+        var slot = new IsaSlot(Services(path), Ports, System, irq => IsaIrq(irq), channel => IsaDma(channel));
         return Add(path, "", id, slot, () => make(slot));
     }
 

@@ -74,8 +74,9 @@ public sealed class I8237 : Device
 
     /// <summary>Moves bytes between a device and memory up to the end of the count; the rest of the buffer is left alone.</summary>
     /// <returns>How many were moved; 0 when the channel is masked or set up for the other direction.</returns>
-    internal int Move(int index, Span<byte> buffer, byte direction)
+    internal int Move(int index, Span<byte> buffer, byte direction, out bool last)
     {
+        last = false;
         ref Registers channel = ref _channels[index];
         var kind = (byte)(channel.Mode & Transfer);
         if (!IsOpen(index) || (kind != 0 && kind != direction)) return 0;
@@ -83,7 +84,8 @@ public sealed class I8237 : Device
         int length = Math.Clamp(left, 0, buffer.Length);
         if (kind != 0) Copy(channel, buffer[..length], direction);
         channel.Moved += length;
-        if (length == left) Finish(index, ref channel);
+        last = length == left;
+        if (last) Finish(index, ref channel);
         return length;
     }
 
@@ -206,8 +208,8 @@ public sealed class I8237 : Device
     }
 }
 
-/// <summary>A device's hold on one DMA channel: bytes in and out of memory that the guest has chosen.</summary>
-public sealed class DmaChannel
+/// <summary>One of the channels, as its device holds it.</summary>
+public sealed class DmaChannel : IDmaChannel
 {
     private const byte ToMemory = 0x04, FromMemory = 0x08;
 
@@ -216,18 +218,13 @@ public sealed class DmaChannel
 
     internal DmaChannel(I8237 controller, int index) => (_controller, _index) = (controller, index);
 
-    /// <summary>Told when the guest unmasks the channel: a transfer that moved nothing may be tried again.</summary>
     public Action? Opened { get; set; }
 
-    /// <summary>The guest has unmasked it.</summary>
     public bool IsOpen => _controller.IsOpen(_index);
 
-    /// <summary>DREQ, which the guest sees in the status register.</summary>
     public void Ask(bool asks) => _controller.Ask(_index, asks);
 
-    /// <returns>How many bytes were written: fewer when the guest's count ended, 0 when it is not ready for this direction.</returns>
-    public int WriteMemory(Span<byte> from) => _controller.Move(_index, from, ToMemory);
+    public int WriteMemory(Span<byte> from, out bool last) => _controller.Move(_index, from, ToMemory, out last);
 
-    /// <returns>How many bytes were read: as above.</returns>
-    public int ReadMemory(Span<byte> into) => _controller.Move(_index, into, FromMemory);
+    public int ReadMemory(Span<byte> into, out bool last) => _controller.Move(_index, into, FromMemory, out last);
 }

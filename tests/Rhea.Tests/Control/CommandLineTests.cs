@@ -139,15 +139,15 @@ public class CommandLineTests
     public void Answers(string line, string part) => Assert.Contains(part, Parse(line).Answer, StringComparison.Ordinal);
 
     [Fact]
-    public void A_plain_pc_has_a_display_a_serial_port_and_a_cd_rom_drive()
+    public void A_plain_pc_has_a_display_a_serial_port_a_cd_rom_and_a_floppy_drive()
     {
         MachineConfig machine = Parse("").Machine;
 
         Assert.Equal(("std", 128UL << 20, 1), (machine.Vga, machine.Memory, machine.Smp.Cpus));
         Assert.Equal("vc", Assert.Single(machine.Chardevs).Backend);
         Assert.Equal(["serial0"], machine.Serials);
-        DriveConfig drive = Assert.Single(machine.Drives);
-        Assert.Equal(("ide1-cd0", "cdrom", 1, 0, null), (drive.Id, drive.Media, drive.Bus, drive.Unit, drive.File));
+        Assert.Equal([("ide1-cd0", "ide", "cdrom", 1, 0, null), ("floppy0", "floppy", "disk", 0, 0, null)],
+            machine.Drives.Select(drive => (drive.Id, drive.Interface, drive.Media, drive.Bus, drive.Unit, drive.File)));
     }
 
     [Fact]
@@ -175,9 +175,9 @@ public class CommandLineTests
     [Fact]
     public void Drives_find_their_places()
     {
-        MachineConfig machine = Parse("-drive file=a -drive file=b,media=cdrom -drive file=c,index=3 -drive if=none,file=d").Machine;
+        MachineConfig machine = Parse("-drive file=a -drive file=b,media=cdrom -drive file=c,index=3 -drive if=none,file=d -fdb e").Machine;
 
-        Assert.Equal(["ide0-hd0", "ide0-cd1", "ide1-hd1", "none0", "ide1-cd0"], machine.Drives.Select(drive => drive.Id));
+        Assert.Equal(["ide0-hd0", "ide0-cd1", "ide1-hd1", "none0", "floppy1", "ide1-cd0"], machine.Drives.Select(drive => drive.Id));
     }
 
     [Fact]

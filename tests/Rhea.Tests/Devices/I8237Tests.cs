@@ -37,11 +37,11 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x46, page: 0x01, address: 0x2000, count: 3);
 
-        Assert.Equal(4, _floppy.WriteMemory([1, 2, 3, 4, 5, 6]));
+        Assert.Equal(4, _floppy.WriteMemory([1, 2, 3, 4, 5, 6], out _));
 
         Assert.Equal(0x0000_0000_0403_0201ul, _pc.Memory.Read(0x1_2000, 8));
         Assert.Equal((0x04, 0x00, false), (_pc.In(0x08), _pc.In(0x08), _floppy.IsOpen));
-        Assert.Equal(0, _floppy.WriteMemory([7]));
+        Assert.Equal(0, _floppy.WriteMemory([7], out _));
     }
 
     [Fact]
@@ -49,8 +49,8 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x46, page: 0x00, address: 0x2000, count: 3);
 
-        _floppy.WriteMemory([1, 2]);
-        _floppy.WriteMemory([3]);
+        _floppy.WriteMemory([1, 2], out _);
+        _floppy.WriteMemory([3], out _);
 
         Assert.Equal(0x0003_0201ul, _pc.Memory.Read(0x2000, 4));
         _pc.Out(0x0C, 0);
@@ -64,7 +64,7 @@ public sealed class I8237Tests : IDisposable
         Program(mode: 0x4A, page: 0x00, address: 0x3000, count: 1);
         byte[] bytes = new byte[4];
 
-        Assert.Equal(2, _floppy.ReadMemory(bytes));
+        Assert.Equal(2, _floppy.ReadMemory(bytes, out _));
         Assert.Equal([0x11, 0x22, 0, 0], bytes);
     }
 
@@ -73,13 +73,13 @@ public sealed class I8237Tests : IDisposable
     {
         var opened = 0;
         _floppy.Opened = () => opened++;
-        Assert.Equal(0, _floppy.WriteMemory([1]));
+        Assert.Equal(0, _floppy.WriteMemory([1], out _));
 
         Program(mode: 0x4A, page: 0, address: 0, count: 9);
-        Assert.Equal((1, 0), (opened, _floppy.WriteMemory([1])));
+        Assert.Equal((1, 0), (opened, _floppy.WriteMemory([1], out _)));
 
         _pc.Out(0x08, 0x04); // controller off
-        Assert.Equal(0, _floppy.ReadMemory(new byte[1]));
+        Assert.Equal(0, _floppy.ReadMemory(new byte[1], out _));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x46, page: 0x02, address: 0xFFFF, count: 1);
 
-        _floppy.WriteMemory([0xAA, 0xBB]);
+        _floppy.WriteMemory([0xAA, 0xBB], out _);
 
         Assert.Equal((0xAAul, 0xBBul), (_pc.Memory.Read(0x2_FFFF, 1), _pc.Memory.Read(0x2_0000, 1)));
     }
@@ -97,7 +97,7 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x66, page: 0x00, address: 0x4001, count: 1);
 
-        _floppy.WriteMemory([0xAA, 0xBB]);
+        _floppy.WriteMemory([0xAA, 0xBB], out _);
 
         Assert.Equal(0xAABBul, _pc.Memory.Read(0x4000, 2));
     }
@@ -107,8 +107,8 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x56, page: 0x00, address: 0x5000, count: 1);
 
-        _floppy.WriteMemory([1, 2]);
-        _floppy.WriteMemory([3]);
+        _floppy.WriteMemory([1, 2], out _);
+        _floppy.WriteMemory([3], out _);
 
         Assert.Equal(0x0203ul, _pc.Memory.Read(0x5000, 2));
     }
@@ -118,7 +118,7 @@ public sealed class I8237Tests : IDisposable
     {
         Program(mode: 0x42, page: 0x00, address: 0x5000, count: 1);
 
-        Assert.Equal(2, _floppy.WriteMemory([1, 2]));
+        Assert.Equal(2, _floppy.WriteMemory([1, 2], out _));
 
         Assert.Equal(0ul, _pc.Memory.Read(0x5000, 2));
     }
@@ -130,7 +130,7 @@ public sealed class I8237Tests : IDisposable
             [(0xD6, 0x45), (0x8B, 0x03), (0xD8, 0), (0xC4, 0x00), (0xC4, 0x10), (0xC6, 0x01), (0xC6, 0x00), (0xD4, 0x01)])
             _pc.Out(port, value);
 
-        Assert.Equal(4, _sound.WriteMemory([1, 2, 3, 4, 5, 6]));
+        Assert.Equal(4, _sound.WriteMemory([1, 2, 3, 4, 5, 6], out _));
 
         Assert.Equal(0x0403_0201ul, _pc.Memory.Read(0x2_2000, 4)); // bit 0 of the page does not count
     }

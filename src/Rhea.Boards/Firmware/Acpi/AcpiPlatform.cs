@@ -1,3 +1,5 @@
+using Rhea.Devices.Storage;
+
 namespace Rhea.Boards.Firmware.Acpi;
 
 /// <summary>What the ACPI tables say of a machine, as the board and its configuration have it when firmware asks.</summary>
@@ -22,7 +24,7 @@ public sealed record AcpiPlatform
     public bool ParallelPort { get; init; }
 
     /// <summary>Null without a floppy controller; its two drives otherwise.</summary>
-    public (FloppyDrive First, FloppyDrive Second)? Floppies { get; init; }
+    public (FloppyType First, FloppyType Second)? Floppies { get; init; }
 
     /// <summary>PCI slots whose device is soldered to the board: host bridge, ISA bridge, display.</summary>
     public IReadOnlyList<int> FixedPciSlots { get; init; } = [0, 1, 2];

@@ -1,3 +1,4 @@
+using Rhea.Devices.Storage;
 using static Rhea.Boards.Firmware.Acpi.Aml;
 
 namespace Rhea.Boards.Firmware.Acpi;
@@ -49,14 +50,14 @@ internal static class IsaBridge
         Name("_STA", Present),
         Name("_CRS", ResourceTemplate(Resource.Ports(Serial[index].Ports, 8, alignment: 8), Resource.Irq(Serial[index].Irq))));
 
-    private static Term FloppyController(FloppyDrive first, FloppyDrive second)
+    private static Term FloppyController(FloppyType first, FloppyType second)
     {
         List<Term> drives = [];
-        if (first != FloppyDrive.None) drives.Add(Floppy("FLPA", 0, first));
-        if (second != FloppyDrive.None) drives.Add(Floppy("FLPB", 1, second));
+        if (first != FloppyType.None) drives.Add(Floppy("FLPA", 0, first));
+        if (second != FloppyType.None) drives.Add(Floppy("FLPB", 1, second));
         byte[] presence = new byte[20]; // four drives and a tape, 32 bits each
-        presence[0] = (byte)(first == FloppyDrive.None ? 0 : 1);
-        presence[4] = (byte)(second == FloppyDrive.None ? 0 : 1);
+        presence[0] = (byte)(first == FloppyType.None ? 0 : 1);
+        presence[4] = (byte)(second == FloppyType.None ? 0 : 1);
         presence[16] = TapeUnknown;
         return Device("FDC0",
             [
@@ -69,9 +70,9 @@ internal static class IsaBridge
     }
 
     /// <summary>INT 13h function 8's answer, then the parameter table of INT 1Eh: step rate, motor times, sector size, gaps.</summary>
-    private static Term Floppy(string name, int number, FloppyDrive type)
+    private static Term Floppy(string name, int number, FloppyType type)
     {
-        int sectors = type switch { FloppyDrive.Inch5M12 => 15, FloppyDrive.Inch3M144 => 18, _ => 36 };
+        int sectors = type switch { FloppyType.Inch5M12 => 15, FloppyType.Inch3M144 => 18, _ => 36 };
         return Device(name,
             Name("_ADR", number),
             Name("_FDI", Package(

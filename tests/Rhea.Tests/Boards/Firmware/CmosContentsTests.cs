@@ -1,6 +1,7 @@
 using Rhea.Boards;
 using Rhea.Boards.Firmware;
 using Rhea.Core;
+using Rhea.Devices.Storage;
 using Xunit;
 
 namespace Rhea.Tests.Boards.Firmware;
@@ -40,10 +41,10 @@ public class CmosContentsTests
     }
 
     [Theory]
-    [InlineData(FloppyDrive.None, FloppyDrive.None, "00", "06")]
-    [InlineData(FloppyDrive.Inch3M144, FloppyDrive.None, "40", "07")]
-    [InlineData(FloppyDrive.Inch3M288, FloppyDrive.Inch3M144, "54", "47")]
-    public void Floppies_are_drive_types_and_a_count(FloppyDrive first, FloppyDrive second, string types, string equipment)
+    [InlineData(FloppyType.None, FloppyType.None, "00", "06")]
+    [InlineData(FloppyType.Inch3M144, FloppyType.None, "40", "07")]
+    [InlineData(FloppyType.Inch3M288, FloppyType.Inch3M144, "54", "47")]
+    public void Floppies_are_drive_types_and_a_count(FloppyType first, FloppyType second, string types, string equipment)
     {
         CmosContents.WriteFloppies(_ram, first, second);
 

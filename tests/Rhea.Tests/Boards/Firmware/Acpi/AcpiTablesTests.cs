@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Text;
 using Rhea.Boards;
-using Rhea.Boards.Firmware;
 using Rhea.Boards.Firmware.Acpi;
+using Rhea.Devices.Storage;
 using Xunit;
 
 namespace Rhea.Tests.Boards.Firmware.Acpi;
@@ -20,7 +20,7 @@ public sealed class AcpiTablesTests : IDisposable
         Processors = [.. Enumerable.Range(0, 16).Select(id => new AcpiProcessor((byte)id, id < 4))],
         SerialPorts = [true, true, true, true],
         ParallelPort = true,
-        Floppies = (FloppyDrive.Inch3M144, FloppyDrive.Inch3M288),
+        Floppies = (FloppyType.Inch3M144, FloppyType.Inch3M288),
         FixedPciSlots = [0, 1],
     };
 
