@@ -23,6 +23,14 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
 
     public bool WriteCache { get; set; } = policies.WriteCache;
 
+    /// <summary>The front end takes another medium while the machine runs.</summary>
+    public bool IsRemovable => MediumChanged is not null;
+
+    /// <summary>The front end has a tray, which a guest may lock.</summary>
+    public bool HasTray => EjectRequested is not null;
+
+    public BlockIoStatus Status { get; private set; }
+
     public bool TrayOpen { get; set; }
 
     public bool TrayLocked { get; set; }
@@ -50,6 +58,9 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
 
         Change(null);
     }
+
+    /// <summary>The machine goes on: what failed is tried again.</summary>
+    public void Resume() => Status = BlockIoStatus.Ok;
 
     public async ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel = default)
     {
@@ -95,6 +106,7 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
         BlockErrorPolicy policy = writing ? policies.OnWriteError : policies.OnReadError;
         if (policy == BlockErrorPolicy.StopOnNoSpace) policy = error.Error == BlockError.NoSpace ? BlockErrorPolicy.Stop : BlockErrorPolicy.Report;
         Statistics.CountFailure(writing);
+        if (policy == BlockErrorPolicy.Stop) Status = error.Error == BlockError.NoSpace ? BlockIoStatus.NoSpace : BlockIoStatus.Failed;
         failed(new BlockFailure(id, Root?.Name, writing, policy, error.Error == BlockError.NoSpace, error.Message));
         return policy;
     }

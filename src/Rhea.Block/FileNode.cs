@@ -29,6 +29,15 @@ public sealed class FileNode : BlockNode
 
     public override bool IsReadOnly => _isReadOnly;
 
+    /// <summary>As the user gave it; the directory of a temporary file.</summary>
+    public string Path => _path;
+
+    /// <summary>Past the host's page cache.</summary>
+    public bool IsDirect => _options.Direct;
+
+    /// <summary>A flush reaches the host's disk.</summary>
+    public bool Flushes => _options.Flushes;
+
     /// <exception cref="ConfigException">The host refuses it, or somebody else has locked it.</exception>
     public static FileNode Open(string name, string path, IHostIo io, FileOptions options)
     {

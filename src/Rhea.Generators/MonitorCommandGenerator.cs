@@ -113,6 +113,8 @@ public sealed class MonitorCommandGenerator : IIncrementalGenerator
         "MachineConfig" => "session.Config",
         "MonitorSession" => "session",
         "QmpArguments" => "arguments",
+        _ when type is { TypeKind: TypeKind.Class, SpecialType: SpecialType.None } =>
+            $"session.Monitored.Service<{type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithMiscellaneousOptions(SymbolDisplayMiscellaneousOptions.None))}>()",
         _ => null,
     };
 

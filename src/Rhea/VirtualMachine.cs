@@ -59,7 +59,8 @@ public sealed class VirtualMachine : IDisposable
             _ => PanicAction.Shutdown,
         };
         _block.Failed += OnBlockFailure;
-        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All);
+        Machine.Happened += OnHappened;
+        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All).With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, _block);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
     }
 
@@ -226,21 +227,24 @@ public sealed class VirtualMachine : IDisposable
         _chardevs?.Dispose();
     }
 
-    /// <summary>Keeps for good what the drives with <c>snapshot=on</c> have written so far. On the loop.</summary>
-    private void Commit() => Machine.Loop.Start(async cancel =>
+    /// <summary>Keeps for good what the drives with <c>snapshot=on</c> have written so far.</summary>
+    private void Commit() => Machine.Request(() =>
     {
-        foreach (BlockBackend drive in _block.Drives.Values)
+        try
         {
-            try
-            {
-                await BlockGraph.CommitAsync(drive, cancel);
-            }
-            catch (Exception error) when (error is ConfigException or BlockException)
-            {
-                _log(LogLevel.Warning, $"'commit' error for '{drive.Id}': {error.Message}");
-            }
+            BlockCommands.Commit(_block, Machine, "all");
+        }
+        catch (ConfigException error)
+        {
+            _log(LogLevel.Warning, error.Message);
         }
     });
+
+    private void OnHappened(MachineEvent happened)
+    {
+        if (happened.Kind != MachineEventKind.Resume) return;
+        foreach (BlockBackend drive in _block.Drives.Values) drive.Resume();
+    }
 
     private void OnBlockFailure(BlockFailure failure)
     {

@@ -107,7 +107,7 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
-        new(clock, new Log(path, log, LogThreshold(path)), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
+        new(path, clock, new Log(path, log, LogThreshold(path)), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
             Firmware, AddSection, state => _sections.RemoveAll(section => section.State == state));
 
     private T Add<T>(string path, string prefix, string? id, Slot slot, Func<T> make) where T : Device

@@ -23,6 +23,8 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
     /// <summary>As of the last <see cref="Fetch"/>, save or reset.</summary>
     public CpuRegisters Registers => _registers;
 
+    public override string Model => "x86_64-cpu";
+
     public override StructType Section { get; } = new("cpu", 12, Oldest: 11);
 
     /// <summary>Told, on the processor's thread, why it stopped by itself.</summary>

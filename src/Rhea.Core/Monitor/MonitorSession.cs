@@ -10,6 +10,15 @@ public sealed record Monitored(
     public IReadOnlyList<ChardevState> Chardevs { get; init; } = [];
 
     public IReadOnlyList<DeviceType> DeviceTypes { get; init; } = [];
+
+    /// <summary>What commands of other projects work on.</summary>
+    public IReadOnlyList<object> Services { get; init; } = [];
+
+    public T Service<T>() where T : class => Services.OfType<T>().Single();
+
+    /// <summary>Adds what another project declares, and what its commands work on.</summary>
+    public Monitored With(IReadOnlyList<QmpCommand> qmp, IReadOnlyList<HmpCommand> hmp, object service) =>
+        this with { QmpCommands = [.. QmpCommands, .. qmp], HmpCommands = [.. HmpCommands, .. hmp], Services = [.. Services, service] };
 }
 
 /// <summary>A character device as <c>query-chardev</c> tells of it.</summary>

@@ -15,6 +15,8 @@ public sealed class PciSlot(SlotServices services, PciBus bus, int function, str
 
     public override string Bus => bus.Name;
 
+    public override string BusType => "PCI";
+
     public PciBus PciBus => bus;
 
     /// <summary>The user's name for the device; null when there is none.</summary>

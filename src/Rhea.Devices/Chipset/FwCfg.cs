@@ -43,6 +43,8 @@ public sealed class FwCfg : Device
         WriteDirectory();
     }
 
+    public override string Model => "fw_cfg_io";
+
     public override StructType Section { get; } = new("fw_cfg", 2, Oldest: 2);
 
     /// <summary>Names of the files, in the order of their keys.</summary>

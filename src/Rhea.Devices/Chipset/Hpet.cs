@@ -49,6 +49,8 @@ public sealed class Hpet : Device
         slot.MapMemory(Address, MemoryRegion.Io(new IoRegion("hpet", Length, AccessSizes.DWord, Read, Write)));
     }
 
+    public override string Model => "hpet";
+
     public override StructType Section => _chip.Section;
 
     private bool IsLegacy => (_chip.Configuration & Legacy) != 0;

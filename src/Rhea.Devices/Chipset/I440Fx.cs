@@ -53,6 +53,8 @@ public sealed class I440Fx : Device
         }
     }
 
+    public override string Model => "i440FX";
+
     public override StructType Section { get; } = new("I440FX", 3);
 
     /// <summary>All PAM registers are 0, and so is what the BIOS may have locked.</summary>

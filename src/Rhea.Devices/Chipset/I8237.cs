@@ -47,6 +47,8 @@ public sealed class I8237 : Device
         }
     }
 
+    public override string Model => "i8257";
+
     public override StructType Section { get; } = new("dma", 1);
 
     public IReadOnlyList<DmaChannel> Channels { get; }

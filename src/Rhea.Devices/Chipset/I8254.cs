@@ -36,6 +36,8 @@ public sealed class I8254 : Device
         slot.MapPorts(ports, new IoRegion("pit", 4, AccessSizes.Byte, ReadPort, WritePort));
     }
 
+    public override string Model => "isa-pit";
+
     public override StructType Section => _chip.Section;
 
     /// <summary>False while an HPET does counter 0's work.</summary>

@@ -8,7 +8,7 @@ namespace Rhea.Devices.Chipset;
 
 /// <summary>The interrupt controller for more than one processor: each of its 24 inputs becomes a message to local APICs.</summary>
 /// <remarks>Data sheet: Intel 82093AA, 1996, with the end-of-interrupt register of version 20h. Polarity is ignored: inputs are active high.</remarks>
-public sealed class IoApic : Device
+public sealed class IoApic : Device, IInterruptController
 {
     public const ulong Address = 0xFEC0_0000;
 
@@ -30,6 +30,8 @@ public sealed class IoApic : Device
         Inputs = [.. Enumerable.Range(0, IoApicRegisters.Pins).Select(pin => new IrqInput(level => OnInput(pin, level)))];
         slot.MapMemory(Address, MemoryRegion.Io(new IoRegion("ioapic", Length, AccessSizes.DWord, Read, Write)));
     }
+
+    public override string Model => "ioapic";
 
     public override StructType Section => _chip.Section;
 

@@ -18,6 +18,8 @@ public sealed class KvmVapic : Device
     private uint _address, _fixupStart, _fixupEnd, _pageAddress, _pageSize, _processorShift, _romPriority;
     private uint _mode, _priority, _romAddress, _pagePhysical, _romPhysical;
 
+    public override string Model => "kvmvapic";
+
     public override StructType Section { get; } = new("kvm-tpr-opt", 1);
 
     public override void Reset()

@@ -20,6 +20,8 @@ public sealed class PcSpeaker : Device
         slot.MapPorts(0x61, new IoRegion("pcspk", 1, AccessSizes.Byte, (_, _) => Read(), (_, _, value) => Write((byte)value)));
     }
 
+    public override string Model => "isa-pcspk";
+
     public override StructType Section { get; } = new("pcspk", 1);
 
     /// <summary>In hertz; 0 is silence. A counter that makes no square wave, or one above hearing, makes no tone.</summary>

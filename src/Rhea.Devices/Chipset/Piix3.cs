@@ -51,6 +51,8 @@ public sealed class Piix3 : Device
         }));
     }
 
+    public override string Model => "PIIX3";
+
     public override StructType Section { get; } = new("PIIX3", 3, Oldest: 2);
 
     /// <summary>The power-on values of the data sheet, chapter 2.2; no request is routed.</summary>

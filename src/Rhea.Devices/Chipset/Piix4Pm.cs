@@ -60,6 +60,8 @@ public sealed class Piix4Pm : Device
         slot.AddSection("i2c_bus", I2cBus.Section, new I2cBus());
     }
 
+    public override string Model => "PIIX4_PM";
+
     public override StructType Section { get; } = new("piix4_pm", 3);
 
     /// <summary>The guest has let go of the card in a slot of its bus.</summary>

@@ -23,6 +23,8 @@ public sealed class Port92 : Device
         slot.MapPorts(0x92, new IoRegion("port92", 1, AccessSizes.Byte, (_, _) => _latch, (_, _, value) => Write((byte)value)));
     }
 
+    public override string Model => "port92";
+
     public override StructType Section { get; } = new("port92", 1);
 
     public override void Reset() => _latch = 0;

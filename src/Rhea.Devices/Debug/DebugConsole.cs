@@ -24,6 +24,8 @@ public sealed class DebugConsole : Device, ICharFrontend
 
     public int Room => 0;
 
+    public override string Model => "isa-debugcon";
+
     public override void Reset()
     {
     }

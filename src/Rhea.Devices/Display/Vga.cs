@@ -52,6 +52,8 @@ public sealed class Vga : Device
         slot.AddConsole(_picture);
     }
 
+    public override string Model => "VGA";
+
     public override StructType Section { get; } = new("vga", 2);
 
     public override void Reset()

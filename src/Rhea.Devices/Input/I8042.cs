@@ -47,6 +47,8 @@ public sealed class I8042 : Device, IInputSink
         slot.MapPorts(0x64, new IoRegion("i8042-cmd", 1, AccessSizes.Byte, (_, _) => _status, (_, _, value) => Execute((byte)value)));
     }
 
+    public override string Model => "i8042";
+
     public override StructType Section { get; } = new("pckbd", 3);
 
     public override void Reset()

@@ -20,6 +20,8 @@ public sealed class Ps2Keyboard : Device
     [NotState("keys held, which decide how Print and Pause report; a user holds none while a machine moves")]
     private bool _alt, _control;
 
+    public override string Model => "ps2-kbd";
+
     public override StructType Section { get; } = new("ps2kbd", 3, Oldest: 2);
 
     /// <summary>Bit 0 scroll lock, bit 1 num lock, bit 2 caps lock.</summary>

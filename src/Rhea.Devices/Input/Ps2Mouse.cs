@@ -21,6 +21,8 @@ public sealed class Ps2Mouse : Device
     private bool _wrap;
     private int _dx, _dy, _dz; // not reported yet; y grows upwards, z towards the user
 
+    public override string Model => "ps2-mouse";
+
     public override StructType Section { get; } = new("ps2mouse", 2);
 
     internal Ps2Queue Output { get; } = new(answersFirst: false);

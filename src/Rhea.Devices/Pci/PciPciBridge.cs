@@ -29,6 +29,8 @@ public sealed class PciPciBridge : Device
         slot.AddSection("PCIBUS", _bridge.Bus.Section, _bridge.Bus);
     }
 
+    public override string Model => "pci-bridge";
+
     public override StructType Section { get; } = new("pci_bridge", 0);
 
     public override void Reset()

@@ -54,6 +54,8 @@ public sealed class Serial16550 : Device, ICharFrontend
         slot.MapPorts(ports, new IoRegion("serial", 8, AccessSizes.Byte, ReadPort, WritePort));
     }
 
+    public override string Model => "isa-serial";
+
     public override StructType Section { get; } = new("serial", 3, Oldest: 2);
 
     /// <summary>Up to the trigger level, so that the interrupt comes before the FIFO runs over.</summary>

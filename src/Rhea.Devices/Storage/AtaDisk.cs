@@ -73,6 +73,8 @@ public sealed class AtaDisk : IdeDrive
 
     private int SectorsPerTrack => Registers.IdentifyWord(56);
 
+    public override string Model => "ide-hd";
+
     public override void Reset()
     {
         (int cylinders, int heads, int perTrack) = Geometry;

@@ -45,6 +45,8 @@ public sealed class AtapiDrive : IdeDrive
     /// <summary>Bytes of a sector in the answer that is under way.</summary>
     private int AnswerSector => (Pio.Source & WholeSectors) != 0 ? WholeSectorLength : SectorLength;
 
+    public override string Model => "ide-cd";
+
     public override void Reset()
     {
         IdeIdentity.DescribeCd(Registers, _names);

@@ -7,6 +7,8 @@ public sealed class IdeSlot(SlotServices services, IdeChannel channel) : Slot(se
 {
     public override string Bus => channel.Name;
 
+    public override string BusType => "IDE";
+
     internal IdeChannel Channel => channel;
 
     /// <summary>Takes a place; -1 is the first one free.</summary>

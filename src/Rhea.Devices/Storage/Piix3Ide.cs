@@ -38,6 +38,8 @@ public sealed class Piix3Ide : Device
             (offset, size, value) => _masters[offset / MasterLength].Write(offset % MasterLength, size, value)));
     }
 
+    public override string Model => "piix3-ide";
+
     public override StructType Section { get; } = new("ide", 3);
 
     /// <summary>"ide.0" and "ide.1".</summary>

@@ -98,7 +98,7 @@ public sealed class QmpServerTests : IDisposable
 
         Assert.Equal("""{"return": {}}""", client.Ask("""{"execute":"device_add","arguments":{"driver":"pvpanic-pci","id":"p1","addr":"5"}}"""));
         Assert.Equal(0x0011_1B36u, Config(5));
-        Assert.Contains("Duplicate ID 'p1' for device", client.Ask("""{"execute":"device_add","arguments":{"driver":"pvpanic-pci","id":"p1"}}"""), StringComparison.Ordinal);
+        Assert.Contains("Duplicate device ID 'p1'", client.Ask("""{"execute":"device_add","arguments":{"driver":"pvpanic-pci","id":"p1"}}"""), StringComparison.Ordinal);
         Assert.Equal("""{"return": {}}""", client.Ask("""{"execute":"device_del","arguments":{"id":"p1"}}"""));
         Assert.Equal(0xFFFF_FFFFu, Config(5));
     }

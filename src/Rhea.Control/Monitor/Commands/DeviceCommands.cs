@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Rhea.Boards;
 using Rhea.Core;
 using Rhea.Core.Config;
 using Rhea.Core.Machines;
@@ -20,10 +21,10 @@ public static class DeviceCommands
         var text = new StringBuilder("bus: main-system-bus\n  type System\n");
         foreach (IGrouping<string, DeviceNode> bus in machine.Devices.Values.GroupBy(node => node.Bus))
         {
-            text.Append($"  bus: {bus.Key}\n    type {(bus.Key.StartsWith("pci", StringComparison.Ordinal) ? "PCI" : "ISA")}\n");
+            text.Append($"  bus: {bus.Key}\n    type {bus.First().Slot.BusType}\n");
             foreach (DeviceNode node in bus)
             {
-                text.Append($"    dev: {NameOf(node)}, id \"{node.Id}\"\n");
+                text.Append($"    dev: {node.Device.Model}, id \"{node.Id}\"\n");
                 if (node.Slot is not PciSlot { Function: { } function }) continue;
                 text.Append($"      addr = {function.Address}\n      class {ClassName(function.Class)}, addr {function.Bus.Number:x2}:{function.Address}, ");
                 text.Append($"pci id {function.Vendor:x4}:{function.Device:x4} (sub {function.SubsystemVendor:x4}:{function.Subsystem:x4})\n");
@@ -65,7 +66,7 @@ public static class DeviceCommands
     {
         DeviceNode node = machine.Devices.Values.FirstOrDefault(node => node.Id == id || node.Path == id)
             ?? throw new MonitorException("DeviceNotFound", $"Device '{id}' not found");
-        if (node.Slot is not PciSlot || node.Id is null) throw new ConfigException($"Device '{NameOf(node)}' does not support hotplugging");
+        if (node.Slot is not PciSlot || node.Id is null) throw new ConfigException($"Device '{node.Device.Model}' does not support hotplugging");
         machine.Remove(node);
     }
 
@@ -82,22 +83,11 @@ public static class DeviceCommands
     private static void Add(MonitorSession session, KeyValues keys)
     {
         string driver = keys.Take("driver") ?? throw new ConfigException("Parameter 'driver' is missing");
-        DeviceType type = session.Monitored.DeviceTypes.FirstOrDefault(type => type.Name == driver)
-            ?? throw new ConfigException($"'{driver}' is not a valid device model name");
-        if (type.Slot != nameof(PciSlot)) throw new ConfigException($"Bus '{type.Slot.Replace("Slot", "", StringComparison.Ordinal).ToLowerInvariant()}.0' does not support hotplugging");
-        string? id = keys.Id();
-        Machine machine = session.Machine;
-        if (id is not null && machine.Devices.Values.Any(node => node.Id == id)) throw new ConfigException($"Duplicate ID '{id}' for device");
-        using MachineLoop.Held held = machine.Loop.Enter();
-        string bus = keys.String("bus", "pci.0");
-        PciBus pci = Functions(machine).Select(pair => pair.Function.Bus).FirstOrDefault(other => other.Name == bus)
-            ?? throw new ConfigException($"Bus '{bus}' not found");
-        PciAddress at = keys.Take("addr") is { } address
-            ? PciAddress.Parse(driver, address)
-            : pci.FindFree() ?? throw new ConfigException($"PCI: no slot/function available for {driver}, all in use");
-        var properties = KeyValues.Of(driver, keys.Left);
-        string path = id is not null ? $"/machine/peripheral/{id}" : $"/machine/peripheral-anon/device[{machine.Devices.Count}]";
-        machine.Parts.Add(path, pci, at.Number, slot => type.Create(slot, properties), id).Reset();
+        if (session.Monitored.DeviceTypes.FirstOrDefault(type => type.Name == driver) is { Slot: not nameof(PciSlot) } type)
+            throw new ConfigException($"Bus '{type.Slot.Replace("Slot", "", StringComparison.Ordinal).ToLowerInvariant()}.0' does not support hotplugging");
+        var device = new DeviceConfig(driver, keys.Left) { Id = keys.Id() };
+        using MachineLoop.Held held = session.Machine.Loop.Enter();
+        DevicePlug.Add(session.Machine.Parts, device, session.Config.Globals).Reset();
     }
 
     private static string Text(string name, JsonElement value) => value.ValueKind switch
@@ -112,8 +102,6 @@ public static class DeviceCommands
     private static IEnumerable<(PciFunction Function, string? Id)> Functions(Machine machine) =>
         machine.Devices.Values.Where(node => node.Slot is PciSlot { Function: not null })
             .Select(node => (((PciSlot)node.Slot).Function!, node.Id)).OrderBy(pair => pair.Item1.Bus.Number).ThenBy(pair => pair.Item1.Number);
-
-    private static string NameOf(DeviceNode node) => node.Device.Section?.Name ?? node.Path;
 
     private static string ClassName(ushort pciClass) => pciClass switch
     {

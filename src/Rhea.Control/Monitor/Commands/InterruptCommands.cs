@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Rhea.Core;
+using Rhea.Core.Io;
 using Rhea.Core.Machines;
 using Rhea.Core.Monitor;
 using Rhea.Core.State;
@@ -26,6 +27,22 @@ public static class InterruptCommands
             if (Fields(machine, "i8259", i) is not { } pic) continue;
             text.Append($"pic{i}: irr={pic["irr"]:x2} imr={pic["imr"]:x2} isr={pic["isr"]:x2} hprio={pic["priority_add"]} irq_base={pic["irq_base"]:x2} ");
             text.Append($"rr_sel={pic["read_reg_select"]} elcr={pic["elcr"]:x2} fnm={pic["special_fully_nested_mode"]}\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>By controller: the two 8259 count as one, with the slave's inputs behind the master's.</summary>
+    [HmpCommand("info irq", "", "show the interrupts statistics (if available)")]
+    public static string Counts(Machine machine)
+    {
+        using MachineLoop.Held held = machine.Loop.Enter();
+        var text = new StringBuilder();
+        foreach (IGrouping<string, Device> kind in machine.Devices.Values.Select(node => node.Device).Where(device => device is IInterruptController).GroupBy(device => device.Model))
+        {
+            text.Append($"IRQ statistics for {kind.Key}:\n");
+            foreach ((int irq, IrqInput input) in kind.SelectMany(device => ((IInterruptController)device).Inputs).Index())
+                if (input.Rises > 0) text.Append($"{irq,2}: {input.Rises}\n");
         }
 
         return text.ToString();
