@@ -1,11 +1,13 @@
 using Rhea.Core;
 using Rhea.Core.Backends;
+using Rhea.Core.Machines;
 using Rhea.Core.Memory;
+using Rhea.Core.Monitor;
 
 namespace Rhea.Block;
 
 /// <summary>What a disk's front end talks to: checks each request, counts it, and passes it to the node on top of the drive's graph.</summary>
-public sealed class BlockBackend(string id, BlockPolicies policies, Action<BlockFailure> failed) : IBlockBackend
+public sealed class BlockBackend(string id, BlockPolicies policies, Action<BlockIoErrorEvent> failed) : IBlockBackend
 {
     /// <summary>The user's name for the drive: "ide0-hd0".</summary>
     public string Id => id;
@@ -107,7 +109,7 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
         if (policy == BlockErrorPolicy.StopOnNoSpace) policy = error.Error == BlockError.NoSpace ? BlockErrorPolicy.Stop : BlockErrorPolicy.Report;
         Statistics.CountFailure(writing);
         if (policy == BlockErrorPolicy.Stop) Status = error.Error == BlockError.NoSpace ? BlockIoStatus.NoSpace : BlockIoStatus.Failed;
-        failed(new BlockFailure(id, Root?.Name, writing, policy, error.Error == BlockError.NoSpace, error.Message));
+        failed(new BlockIoErrorEvent(id, Root?.Name, writing ? IoOperation.Write : IoOperation.Read, policy, error.Error == BlockError.NoSpace, error.Message));
         return policy;
     }
 
@@ -132,5 +134,19 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
 /// <param name="Discard">The guest's discards reach the host.</param>
 public sealed record BlockPolicies(BlockErrorPolicy OnReadError, BlockErrorPolicy OnWriteError, bool WriteCache, bool Discard);
 
-/// <summary>A request failed: QMP's event BLOCK_IO_ERROR. The machine stops when <paramref name="Action"/> says so.</summary>
-public sealed record BlockFailure(string Device, string? Node, bool Writing, BlockErrorPolicy Action, bool NoSpace, string Reason);
+/// <summary>A request failed. The machine stops when <paramref name="Action"/> says so.</summary>
+/// <param name="Device">The drive.</param>
+/// <param name="NodeName">The medium.</param>
+/// <param name="Operation">What was asked of it.</param>
+/// <param name="Action">What is done about it.</param>
+/// <param name="Nospace">The host's disk is full.</param>
+/// <param name="Reason">In the host's words.</param>
+[QmpEvent("BLOCK_IO_ERROR")]
+public sealed record BlockIoErrorEvent(
+    string Device, string? NodeName, IoOperation Operation, BlockErrorPolicy Action, bool Nospace, string Reason) : MachineEvent;
+
+public enum IoOperation
+{
+    Read,
+    Write,
+}

@@ -121,25 +121,25 @@ public static class BlockCommands
 
     public sealed record BlockDeviceInfo(string File, string NodeName, bool Ro, string Drv, CacheInfo Cache, ImageInfo Image)
     {
-        [QmpName("backing_file_depth")] public int BackingFileDepth => 0;
+        [QmpName("backing_file_depth")] public int BackingFileDepth { get; }
 
-        [QmpName("detect_zeroes")] public string DetectZeroes => "off";
+        [QmpName("detect_zeroes")] public string DetectZeroes { get; } = "off";
 
-        public bool Encrypted => false;
+        public bool Encrypted { get; }
 
-        [QmpName("write_threshold")] public int WriteThreshold => 0;
+        [QmpName("write_threshold")] public int WriteThreshold { get; }
 
-        public int Bps => 0;
+        public int Bps { get; }
 
-        [QmpName("bps_rd")] public int BytesReadLimit => 0;
+        [QmpName("bps_rd")] public int BytesReadLimit { get; }
 
-        [QmpName("bps_wr")] public int BytesWrittenLimit => 0;
+        [QmpName("bps_wr")] public int BytesWrittenLimit { get; }
 
-        public int Iops => 0;
+        public int Iops { get; }
 
-        [QmpName("iops_rd")] public int ReadsLimit => 0;
+        [QmpName("iops_rd")] public int ReadsLimit { get; }
 
-        [QmpName("iops_wr")] public int WritesLimit => 0;
+        [QmpName("iops_wr")] public int WritesLimit { get; }
     }
 
     public sealed record CacheInfo(bool Writeback, bool Direct, bool NoFlush);

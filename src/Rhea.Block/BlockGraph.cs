@@ -23,7 +23,7 @@ public sealed class BlockGraph(IHostIo io, Action<string> warn) : IDisposable
     public IReadOnlyDictionary<string, BlockBackend> Drives => _drives;
 
     /// <summary>A drive's request has failed; the listener stops the machine when the failure says so. On the loop.</summary>
-    public event Action<BlockFailure>? Failed;
+    public event Action<BlockIoErrorEvent>? Failed;
 
     /// <summary>Opens what one <c>-drive</c> asks for.</summary>
     /// <exception cref="ConfigException">In QEMU's words.</exception>

@@ -16,8 +16,7 @@ public static class DevicePlug
     /// <exception cref="ConfigException">There is no such device, bus, place or property.</exception>
     public static Device Add(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
     {
-        DeviceType type = DeviceCatalog.All.FirstOrDefault(type => type.Name == device.Driver)
-            ?? throw new ConfigException($"'{device.Driver}' is not a valid device model name");
+        DeviceType type = TypeOf(device);
         KeyValues properties = KeyValues.Of(type.Name,
             [.. globals.Where(global => global.Driver == type.Name).Select(global => new KeyValuePair<string, string>(global.Property, global.Value)), .. device.Properties]);
         string? id = device.Id ?? properties.Take("id");
@@ -34,13 +33,27 @@ public static class DevicePlug
         };
     }
 
+    /// <summary>Plugs a card in while the machine runs, under its lock, and tells the guest.</summary>
+    /// <exception cref="ConfigException">There is no such device, bus, place or property, or it has to be there from the start.</exception>
+    public static void AddHot(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
+    {
+        DeviceType type = TypeOf(device);
+        if (type.Slot != nameof(PciSlot)) throw NoHotPlug($"{type.Slot.Replace("Slot", "", StringComparison.Ordinal).ToLowerInvariant()}.0");
+        PciBus bus = BusOf(parts, device.Properties.FirstOrDefault(property => property.Key == "bus").Value);
+        IPciHotPlug hotPlug = bus.HotPlug ?? throw NoHotPlug(bus.Name);
+        Device added = Add(parts, device, globals);
+        added.Reset();
+        hotPlug.Plugged(((PciSlot)parts.Devices.Values.Single(node => node.Device == added).Slot).Function!.Address.Slot);
+    }
+
     private static Device AddPci(MachineParts parts, DeviceType type, string path, string? id, KeyValues properties, string? name, string? address)
     {
-        PciBus root = parts.Devices.Values.Select(node => node.Device).OfType<PciBus>().First();
-        PciBus bus = name is null ? root : root.FindBus(name) ?? throw NoBus(name);
+        PciBus bus = BusOf(parts, name);
         PciAddress place = address is null
             ? bus.FindFree() ?? throw new ConfigException($"PCI: no slot/function available for {type.Name}, all in use or reserved")
             : PciAddress.Parse(type.Name, address);
+        if (parts.Devices.Values.FirstOrDefault(node => node.Slot is PciSlot slot && slot.PciBus == bus && slot.Function?.Number == place.Number) is { } other)
+            throw new ConfigException($"PCI: slot {place.Slot} function {place.Function} not available for {type.Name}, in use by {other.Device.Model}{(other.Id is { } taken ? $",id={taken}" : "")}");
         return parts.Add(path, bus, place.Number, slot => type.Create(slot, properties), id);
     }
 
@@ -65,6 +78,17 @@ public static class DevicePlug
         while (parts.Devices.ContainsKey($"/machine/peripheral-anon/device[{number}]")) number++;
         return $"/machine/peripheral-anon/device[{number}]";
     }
+
+    private static DeviceType TypeOf(DeviceConfig device) => DeviceCatalog.All.FirstOrDefault(type => type.Name == device.Driver)
+        ?? throw new ConfigException($"'{device.Driver}' is not a valid device model name");
+
+    private static PciBus BusOf(MachineParts parts, string? name)
+    {
+        PciBus root = parts.Devices.Values.Select(node => node.Device).OfType<PciBus>().First();
+        return name is null ? root : root.FindBus(name) ?? throw NoBus(name);
+    }
+
+    private static ConfigException NoHotPlug(string bus) => new($"Bus '{bus}' does not support hotplugging");
 
     private static ConfigException NoBus(string name) => new($"Bus '{name}' not found");
 }

@@ -23,6 +23,7 @@ public static class PcI440fx
     private const int SouthBridge = 1; // its device number
     private const int SystemControlInterrupt = 9;
     private const uint X2ApicFeature = 1 << 21;
+    private const uint Amd = 0x6874_7541; // "Auth", the vendor's first four letters
     private const ulong BiosTop = 1UL << 32, IsaBiosTop = 0x10_0000, IsaBiosLength = 0x2_0000, OptionRoms = 0xC_0000, OptionRomLength = 0x2_0000;
 
     /// <exception cref="ConfigException">The configuration asks for something that cannot be had.</exception>
@@ -41,7 +42,7 @@ public static class PcI440fx
 
         var interrupts = new PcInterrupts(host.Accelerator.Platform);
         board.IsaIrq = irq => interrupts.Isa[irq];
-        AddProcessors(board, config, host.Accelerator, interrupts);
+        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host.Accelerator, interrupts);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
         board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
@@ -59,7 +60,7 @@ public static class PcI440fx
         AddDrives(board, config);
         Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci) : null;
         foreach (DeviceConfig device in config.Devices) Spelled(device.Origin, () => DevicePlug.Add(board.Parts, device, config.Globals));
-        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(config, split, ide, floppies, pm));
+        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(board, config, split, cpu, ide, floppies, pm));
         return board.Build();
     }
 
@@ -76,7 +77,8 @@ public static class PcI440fx
         board.System.Add(OptionRoms, MemoryRegion.Rom(board.AddRam("pc.rom", OptionRomLength)));
     }
 
-    private static void AddProcessors(MachineBuilder board, MachineConfig config, IAccelerator accelerator, PcInterrupts interrupts)
+    /// <summary>Returns what CPUID says on the first.</summary>
+    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, IAccelerator accelerator, PcInterrupts interrupts)
     {
         for (var index = 0; index < config.Smp.Cpus; index++)
         {
@@ -94,6 +96,8 @@ public static class PcI440fx
             apic?.Vcpu = vcpu;
             board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
         }
+
+        return CpuModel.Build(config.Cpu, config.Smp, 0, accelerator.Supported);
     }
 
     private static PciBus AddPci(MachineBuilder board, MemoryRegion ram, RamSplit split)
@@ -174,18 +178,27 @@ public static class PcI440fx
         return pm;
     }
 
-    private static FirmwareFacts Facts(MachineConfig config, RamSplit split, Piix3Ide ide, I82078 floppies, Piix4Pm? pm) => new()
+    private static FirmwareFacts Facts(MachineBuilder board, MachineConfig config, RamSplit split, IReadOnlyList<CpuidLeaf> cpu, Piix3Ide ide, I82078 floppies, Piix4Pm? pm)
     {
-        Ram = split,
-        Processors = [.. Enumerable.Range(0, config.Smp.MaxCpus)
-            .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
-        AmdProcessor = true,
-        Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
-        Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
-        SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
-        FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],
-        PowerManagementPorts = pm is null ? () => 0 : () => pm.Ports,
-    };
+        CpuidLeaf vendor = cpu.First(leaf => leaf.Leaf == 0), identity = cpu.First(leaf => leaf.Leaf == 1);
+        var order = new BootOrder();
+        foreach (IdeDrive drive in board.Parts.Devices.Values.Select(node => node.Device).OfType<IdeDrive>())
+            if (drive.BootIndex is { } index) order.Add(index, BootOrder.IdeDisk(drive.Channel, drive.Unit));
+        return new FirmwareFacts
+        {
+            Ram = split,
+            Processors = [.. Enumerable.Range(0, config.Smp.MaxCpus)
+                .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
+            BootOrder = order,
+            AmdProcessor = vendor.Ebx == Amd,
+            ProcessorId = identity.Eax | (ulong)identity.Edx << 32,
+            Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
+            Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
+            SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
+            FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],
+            PowerManagementPorts = pm is null ? () => 0 : () => pm.Ports,
+        };
+    }
 
     /// <summary>A device that a PC has by default, made as if the user had named it, so that <c>-global</c> reaches it.</summary>
     private static Device AddDevice(MachineBuilder board, MachineConfig config, string driver, params (string Key, string Value)[] properties) =>

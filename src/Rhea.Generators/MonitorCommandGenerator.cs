@@ -4,7 +4,7 @@ using Microsoft.CodeAnalysis.CSharp;
 
 namespace Rhea.Generators;
 
-/// <summary>Turns every <c>[QmpCommand]</c> and <c>[HmpCommand]</c> method of a project into one entry of its <c>MonitorCommands</c>.</summary>
+/// <summary>Turns every <c>[QmpCommand]</c> and <c>[HmpCommand]</c> method and <c>[QmpEvent]</c> record of a project into one entry of its <c>MonitorCommands</c>.</summary>
 [Generator]
 public sealed class MonitorCommandGenerator : IIncrementalGenerator
 {
@@ -17,15 +17,18 @@ public sealed class MonitorCommandGenerator : IIncrementalGenerator
         var hmp = context.SyntaxProvider.ForAttributeWithMetadataName(Attributes + "HmpCommandAttribute", static (_, _) => true,
             static (found, _) => Hmp((IMethodSymbol)found.TargetSymbol, found.Attributes[0]));
 
-        context.RegisterSourceOutput(qmp.Collect().Combine(hmp.Collect()).Combine(context.CompilationProvider), static (output, all) =>
+        var events = context.SyntaxProvider.ForAttributeWithMetadataName(Attributes + "QmpEventAttribute", static (_, _) => true,
+            static (found, _) => Event((INamedTypeSymbol)found.TargetSymbol, (string)found.Attributes[0].ConstructorArguments[0].Value!));
+
+        context.RegisterSourceOutput(qmp.Collect().Combine(hmp.Collect()).Combine(events.Collect()).Combine(context.CompilationProvider), static (output, all) =>
         {
-            ((var qmp, var hmp), Compilation compilation) = all;
-            if (qmp.IsEmpty && hmp.IsEmpty) return;
+            (((var qmp, var hmp), var events), Compilation compilation) = all;
+            if (qmp.IsEmpty && hmp.IsEmpty && events.IsEmpty) return;
             var text = new StringBuilder();
             text.AppendLine("#nullable enable");
             text.AppendLine($"namespace {compilation.AssemblyName};");
             text.AppendLine("using Rhea.Core.Monitor;");
-            text.AppendLine("/// <summary>Every monitor command that this project declares.</summary>");
+            text.AppendLine("/// <summary>Every monitor command and event that this project declares.</summary>");
             text.AppendLine("public static class MonitorCommands");
             text.AppendLine("{");
             text.AppendLine("    public static System.Collections.Generic.IReadOnlyList<QmpCommand> Qmp { get; } =\n    [");
@@ -33,6 +36,9 @@ public sealed class MonitorCommandGenerator : IIncrementalGenerator
             text.AppendLine("    ];\n");
             text.AppendLine("    public static System.Collections.Generic.IReadOnlyList<HmpCommand> Hmp { get; } =\n    [");
             foreach (string entry in hmp.OrderBy(entry => entry, System.StringComparer.Ordinal)) text.AppendLine(entry);
+            text.AppendLine("    ];\n");
+            text.AppendLine("    public static System.Collections.Generic.IReadOnlyList<QmpEvent> Events { get; } =\n    [");
+            foreach (string entry in events.OrderBy(entry => entry, System.StringComparer.Ordinal)) text.AppendLine(entry);
             text.AppendLine("    ];\n}");
             output.AddSource("MonitorCommands.g.cs", text.ToString());
         });
@@ -68,6 +74,23 @@ public sealed class MonitorCommandGenerator : IIncrementalGenerator
                     new({{SymbolDisplay.FormatLiteral(name, quote: true)}}, [{{entries}}], static (session, arguments, json) =>
                     {
             {{reads}}            {{write}}        }),
+            """;
+    }
+
+    private static string Event(INamedTypeSymbol type, string name)
+    {
+        var schema = new QmpSchema();
+        schema.AddEvent(name, type);
+        string entries = string.Join(", ", schema.Entries.Select(entry => SymbolDisplay.FormatLiteral(entry, quote: true)));
+        string write = QmpSchema.Properties(type).Any() ? $"json.WritePropertyName(\"data\"); {JsonWriting.Value(type, "happened", 0)}" : "";
+        return $$"""
+                    new({{SymbolDisplay.FormatLiteral(name, quote: true)}}, [{{entries}}], static (any, json) =>
+                    {
+                        if (any is not {{type.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat)}} happened) return false;
+                        json.WriteString("event", {{SymbolDisplay.FormatLiteral(name, quote: true)}});
+                        {{write}}
+                        return true;
+                    }),
             """;
     }
 

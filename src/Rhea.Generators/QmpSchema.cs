@@ -24,6 +24,12 @@ internal sealed class QmpSchema
             $"{{\"name\": \"{name}\", \"meta-type\": \"command\", \"arg-type\": \"{argument}\", \"ret-type\": \"{result}\", \"allow-oob\": false{features}}}";
     }
 
+    public void AddEvent(string name, INamedTypeSymbol type)
+    {
+        string data = Properties(type).Any() ? TypeName(type) : AddObject("q_empty", "");
+        _entries["event " + name] = $"{{\"name\": \"{name}\", \"meta-type\": \"event\", \"arg-type\": \"{data}\"}}";
+    }
+
     /// <summary>"CpuIndex" and "cpuIndex" are "cpu-index".</summary>
     public static string Kebab(string name)
     {

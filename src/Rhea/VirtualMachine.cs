@@ -58,9 +58,10 @@ public sealed class VirtualMachine : IDisposable
             "none" => PanicAction.None,
             _ => PanicAction.Shutdown,
         };
-        _block.Failed += OnBlockFailure;
+        _block.Failed += OnBlockIoErrorEvent;
         Machine.Happened += OnHappened;
-        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All).With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, _block);
+        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
+            .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
     }
 
@@ -242,12 +243,13 @@ public sealed class VirtualMachine : IDisposable
 
     private void OnHappened(MachineEvent happened)
     {
-        if (happened.Kind != MachineEventKind.Resume) return;
+        if (happened is not ResumedEvent) return;
         foreach (BlockBackend drive in _block.Drives.Values) drive.Resume();
     }
 
-    private void OnBlockFailure(BlockFailure failure)
+    private void OnBlockIoErrorEvent(BlockIoErrorEvent failure)
     {
+        Machine.Report(failure);
         if (failure.Action == BlockErrorPolicy.Stop)
             Machine.Request(() => Machine.Stop(RunState.IoError));
     }

@@ -38,6 +38,22 @@ public class BootLoaderTests
         await rhea.WaitForScreen("Second of two");
     }
 
+    [Theory]
+    [InlineData("-1", "second")]
+    [InlineData("1", "first")]
+    public async Task The_disk_with_the_lowest_index_boots(string index, string booted)
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        foreach (string name in (string[])["first", "second"])
+            await File.WriteAllBytesAsync(folder[name], GuestCode.BootDisk(64, code => code.Teletype($"this is the {name} disk")), TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Emulator.Rhea([.. Screen,
+            "-drive", $"if=none,id=a,format=raw,file={folder["first"]}", "-device", $"ide-hd,drive=a,bus=ide.1,bootindex={index}",
+            "-drive", $"if=none,id=b,format=raw,file={folder["second"]}", "-device", "ide-hd,drive=b,bus=ide.0,bootindex=2"]);
+
+        await rhea.WaitForScreen($"this is the {booted} disk");
+    }
+
     [Fact]
     public async Task Isolinux_reaches_its_prompt()
     {

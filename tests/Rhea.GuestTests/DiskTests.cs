@@ -89,6 +89,25 @@ public class DiskTests
         Assert.Equal(0, await rhea.Exit());
     }
 
+    [Fact]
+    public async Task When_the_hosts_disk_is_pulled_the_guest_gets_errors_and_goes_on()
+    {
+        using var disk = new PulledDisk(megabytes: 16);
+        await disk.Mounted();
+
+        await using Emulator rhea = Linux("dd if=/dev/sda of=/dev/null bs=64k count=4;echo piece-read;read pulled;" // a kernel takes 32 words
+            + "dd if=/dev/sda of=/dev/null bs=64k skip=64||echo no-more;dd if=/dev/zero of=/dev/sda bs=64k count=1 conv=fsync||echo not-written",
+            "-drive", $"file={disk["disk"]},format=raw,cache=none");
+        await rhea.WaitFor("piece-read");
+        disk.Pull();
+        await rhea.Type("\n");
+
+        await rhea.WaitFor("I/O error");
+        await rhea.WaitFor("no-more");
+        await rhea.WaitFor("not-written");
+        Assert.Equal(0, await rhea.Exit());
+    }
+
     private static Emulator Linux(string script, params string[] options) => Emulator.Rhea(
         ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
         "-append", $"console=ttyS0 quiet panic=-1 -- for m in ata_piix sd_mod sr_mod; do modprobe $m; done; sleep 1; {script}", .. options]);
@@ -131,4 +150,46 @@ internal sealed class SmallDisk : IDisposable
         unmount.WaitForExit();
         _folder.Dispose();
     }
+}
+
+/// <summary>A file system with one image, "disk", whose server can be killed: all that is open there fails from then on.</summary>
+internal sealed class PulledDisk : IDisposable
+{
+    private readonly TemporaryFolder _folder = new();
+    private readonly Process _server;
+
+    public PulledDisk(int megabytes)
+    {
+        Assert.SkipUnless(File.Exists("/dev/fuse") && Environment.UserName == "root", "a file system of its own needs /dev/fuse and root");
+        Directory.CreateDirectory(_folder["root"]);
+        Directory.CreateDirectory(this[""]);
+        using (FileStream image = File.Create(_folder["root/disk"])) image.SetLength(megabytes << 20);
+        using (Process format = Start(Assets.Installed("/usr/sbin/mkfs.ext4", "e2fsprogs"), "-q", "-d", _folder["root"], _folder["image"], $"{megabytes + 16}M")) format.WaitForExit();
+        _server = Start(Assets.Installed("/usr/bin/fuse2fs", "fuse2fs"), "-f", _folder["image"], this[""]);
+    }
+
+    public string this[string name] => Path.Combine(_folder["mounted"], name);
+
+    public async Task Mounted()
+    {
+        while (!File.Exists(this["disk"]) && !_server.HasExited) await Task.Delay(50, TestContext.Current.CancellationToken);
+        Assert.SkipUnless(File.Exists(this["disk"]), "fuse2fs could not mount its file system here");
+    }
+
+    public void Pull()
+    {
+        _server.Kill();
+        _server.WaitForExit();
+    }
+
+    public void Dispose()
+    {
+        Pull();
+        using (Process unmount = Process.Start("umount", ["-l", this[""]])) unmount.WaitForExit();
+        _server.Dispose();
+        _folder.Dispose();
+    }
+
+    private static Process Start(string program, params string[] arguments) =>
+        Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
 }

@@ -17,6 +17,7 @@ public static class Monitors
     public static Monitored Of(Machine machine, MachineConfig config, IReadOnlyList<DeviceType> devices) =>
         new(machine, config, MonitorCommands.Qmp, MonitorCommands.Hmp)
         {
+            Events = Core.MonitorCommands.Events,
             DeviceTypes = devices,
             Chardevs = [.. config.Chardevs.Select(chardev => new ChardevState(chardev.Id, Filename(chardev), FrontendOpen: true))],
         };

@@ -1,4 +1,5 @@
 using Rhea.Core.Memory;
+using Rhea.Core.Monitor;
 
 namespace Rhea.Core.Backends;
 
@@ -78,5 +79,6 @@ public enum BlockErrorPolicy
     Stop,
 
     /// <summary>Stop when the host's disk is full, else report.</summary>
+    [QmpName("enospc")]
     StopOnNoSpace,
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Rhea.Core.Cpu;
 using Rhea.Core.Io;
 using Rhea.Core.Memory;
+using Rhea.Core.Pci;
 using Rhea.Core.State;
 using Rhea.Core.Time;
 
@@ -59,6 +60,7 @@ public sealed class Machine(
     {
         _loopThread = Environment.CurrentManagedThreadId;
         parts.OnShutdown = OnShutdown;
+        parts.OnRemoved = node => Report(new DeviceDeletedEvent(node.Id, node.Path));
         foreach (Processor processor in processors) processor.Stopped = OnStopped;
         using (stop.Register(() => Request(() => _end ??= new MachineEnd(ShutdownCause.PowerOff, 0))))
         {
@@ -129,7 +131,7 @@ public sealed class Machine(
         using (Loop.Enter())
             foreach (DeviceNode node in parts.Devices.Values) node.Device.Resumed();
         foreach (Processor processor in processors) processor.Resume();
-        Happened?.Invoke(new MachineEvent(MachineEventKind.Resume));
+        Happened?.Invoke(new ResumedEvent());
     }
 
     /// <summary>Stops the processors and guest time.</summary>
@@ -138,7 +140,7 @@ public sealed class Machine(
         bool ran = State == RunState.Running;
         Pause();
         State = why;
-        if (ran) Happened?.Invoke(new MachineEvent(MachineEventKind.Stop));
+        if (ran) Happened?.Invoke(new StoppedEvent());
     }
 
     /// <summary>Looks at processors that stand still for the moment. On <see cref="Run"/>'s thread, outside the lock.</summary>
@@ -168,18 +170,19 @@ public sealed class Machine(
         using (Loop.Enter())
         {
             board.Reset();
-            foreach (DeviceNode node in parts.Devices.Values) node.Device.Reset();
+            foreach (DeviceNode node in parts.Devices.Values.ToList()) // some go now: the user has asked for them back
+                if (parts.Devices.ContainsKey(node.Path)) node.Device.Reset();
         }
 
         if (ran) Unpause();
-        Happened?.Invoke(new MachineEvent(MachineEventKind.Reset, byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
+        Happened?.Invoke(new ResetEvent(byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
     }
 
     /// <summary>Presses the power button: what follows is up to the guest.</summary>
     public void PowerDown()
     {
         using (Loop.Enter()) board.PowerButton();
-        Happened?.Invoke(new MachineEvent(MachineEventKind.PowerDown));
+        Happened?.Invoke(new PowerDownEvent());
     }
 
     public void Nmi()
@@ -191,7 +194,19 @@ public sealed class Machine(
     /// <param name="status">The exit status of the program.</param>
     /// <param name="reason">In QMP's words: "host-signal" when the host asked.</param>
     public void Quit(int status = 0, string reason = "host-qmp-quit") =>
-        End(new MachineEnd(ShutdownCause.PowerOff, status), new MachineEvent(MachineEventKind.Shutdown, Reason: reason));
+        End(new MachineEnd(ShutdownCause.PowerOff, status), new ShutdownEvent(Guest: false, reason));
+
+    /// <summary>Tells of something that a part of the machine outside this class has seen. Any thread, inside or outside the lock.</summary>
+    public void Report(MachineEvent happened) => Request(() => Happened?.Invoke(happened));
+
+    /// <summary>Asks the guest to let go of a PCI device; it goes when the guest has, or when the machine is reset.</summary>
+    /// <exception cref="ConfigException">It is of a kind that stays.</exception>
+    public void RequestRemoval(DeviceNode node)
+    {
+        if (node is not { Id: not null, Slot: PciSlot { PciBus.HotPlug: { } hotPlug, Function: { IsFixed: false } function } })
+            throw new ConfigException($"Device '{node.Device.Model}' does not support hotplugging");
+        using (Loop.Enter()) hotPlug.RequestEject(function.Address.Slot);
+    }
 
     /// <summary>Unplugs a device while the machine runs, with all that it registered.</summary>
     public void Remove(DeviceNode node)
@@ -234,11 +249,11 @@ public sealed class Machine(
     private void HandlePanic()
     {
         bool ends = OnPanic is PanicAction.Shutdown or PanicAction.ExitFailure && EndsOnPowerOff;
-        Happened?.Invoke(new MachineEvent(MachineEventKind.GuestPanicked, ByGuest: true, OnPanic == PanicAction.None ? "run" : ends ? "poweroff" : "pause"));
+        Happened?.Invoke(new GuestPanickedEvent(OnPanic == PanicAction.None ? "run" : ends ? "poweroff" : "pause"));
         if (OnPanic == PanicAction.None) Unpause();
         else if (!ends) Stop(RunState.GuestPanicked);
         else End(new MachineEnd(ShutdownCause.GuestPanic, OnPanic == PanicAction.ExitFailure ? 1 : 0),
-            new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(ShutdownCause.GuestPanic)));
+            new ShutdownEvent(Guest: true, ReasonOf(ShutdownCause.GuestPanic)));
     }
 
     private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
@@ -255,7 +270,7 @@ public sealed class Machine(
                 Reset(byGuest: true);
                 break;
             case ShutdownCause.PowerOff or ShutdownCause.Reset or ShutdownCause.TripleFault when !EndsOnPowerOff:
-                Happened?.Invoke(new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
+                Happened?.Invoke(new ShutdownEvent(Guest: true, ReasonOf(request.Cause)));
                 Stop(RunState.Shutdown);
                 break;
             case ShutdownCause.GuestPanic:
@@ -263,10 +278,10 @@ public sealed class Machine(
                 break;
             case ShutdownCause.Suspend:
                 Stop(RunState.Suspended);
-                Happened?.Invoke(new MachineEvent(MachineEventKind.Suspend));
+                Happened?.Invoke(new SuspendEvent());
                 break;
             default:
-                End(new MachineEnd(request.Cause, request.ExitStatus), new MachineEvent(MachineEventKind.Shutdown, ByGuest: true, ReasonOf(request.Cause)));
+                End(new MachineEnd(request.Cause, request.ExitStatus), new ShutdownEvent(Guest: true, ReasonOf(request.Cause)));
                 break;
         }
     }

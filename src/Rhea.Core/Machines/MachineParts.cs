@@ -36,6 +36,9 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
     /// <summary>What a device's request to end or reset the machine does.</summary>
     public Action<ShutdownRequest> OnShutdown { get; set; } = _ => { };
 
+    /// <summary>Told of each device that has been taken out. Under the machine lock.</summary>
+    public Action<DeviceNode> OnRemoved { get; set; } = _ => { };
+
     /// <summary>What devices find by <c>chardev=</c>.</summary>
     public BackendTable<ICharBackend> Chardevs { get; } = new("chardev");
 
@@ -102,13 +105,19 @@ public sealed class MachineParts(MachineLoop loop, VmClock clock, IRamProvider r
         _sections.RemoveAll(section => section.State == node.Device);
         node.Slot.Release();
         (node.Device as IDisposable)?.Dispose();
+        OnRemoved(node);
+    }
+
+    private void Remove(string path)
+    {
+        if (_devices.TryGetValue(path, out DeviceNode? node)) Remove(node);
     }
 
     internal void AddClock() => Insert("timer", new StructType("timer", 2), clock, 0);
 
     private SlotServices Services(string path) =>
         new(path, clock, new Log(path, log, LogThreshold(path)), loop.Start, request => OnShutdown(request), AddRam, RemoveRam, Chardevs, Drives, _consoles, _inputs,
-            Firmware, AddSection, state => _sections.RemoveAll(section => section.State == state));
+            Firmware, AddSection, state => _sections.RemoveAll(section => section.State == state), () => Remove(path));
 
     private T Add<T>(string path, string prefix, string? id, Slot slot, Func<T> make) where T : Device
     {

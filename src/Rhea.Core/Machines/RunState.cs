@@ -25,24 +25,6 @@ public enum RunState
     Debug,
 }
 
-/// <summary>Something a monitor tells its clients.</summary>
-/// <param name="Kind">What happened.</param>
-/// <param name="ByGuest">The guest did it, and not the user.</param>
-/// <param name="Reason">Of a reset or an end, in QMP's words: "guest-shutdown", "host-qmp-quit"; of a panic, what is done about it.</param>
-public readonly record struct MachineEvent(MachineEventKind Kind, bool ByGuest = false, string? Reason = null);
-
-public enum MachineEventKind
-{
-    Stop,
-    Resume,
-    Reset,
-    PowerDown,
-    Shutdown,
-    GuestPanicked,
-    Suspend,
-    WakeUp,
-}
-
 /// <summary>Why and how a machine ended: what the process' exit status is made of.</summary>
 public sealed record MachineEnd(ShutdownCause Cause, int ExitStatus, Exception? Fault = null);
 

@@ -7,6 +7,8 @@ namespace Rhea.Core.Monitor;
 public sealed record Monitored(
     Machine Machine, MachineConfig Config, IReadOnlyList<QmpCommand> QmpCommands, IReadOnlyList<HmpCommand> HmpCommands)
 {
+    public IReadOnlyList<QmpEvent> Events { get; init; } = [];
+
     public IReadOnlyList<ChardevState> Chardevs { get; init; } = [];
 
     public IReadOnlyList<DeviceType> DeviceTypes { get; init; } = [];
@@ -17,8 +19,13 @@ public sealed record Monitored(
     public T Service<T>() where T : class => Services.OfType<T>().Single();
 
     /// <summary>Adds what another project declares, and what its commands work on.</summary>
-    public Monitored With(IReadOnlyList<QmpCommand> qmp, IReadOnlyList<HmpCommand> hmp, object service) =>
-        this with { QmpCommands = [.. QmpCommands, .. qmp], HmpCommands = [.. HmpCommands, .. hmp], Services = [.. Services, service] };
+    public Monitored With(IReadOnlyList<QmpCommand> qmp, IReadOnlyList<HmpCommand> hmp, IReadOnlyList<QmpEvent> events, object service) => this with
+    {
+        QmpCommands = [.. QmpCommands, .. qmp],
+        HmpCommands = [.. HmpCommands, .. hmp],
+        Events = [.. Events, .. events],
+        Services = [.. Services, service],
+    };
 }
 
 /// <summary>A character device as <c>query-chardev</c> tells of it.</summary>

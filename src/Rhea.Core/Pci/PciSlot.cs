@@ -27,7 +27,7 @@ public sealed class PciSlot(SlotServices services, PciBus bus, int function, str
 
     public PciFunction Plug(PciIdentity identity)
     {
-        PciFunction plugged = Function = new PciFunction(bus, function, identity);
+        PciFunction plugged = Function = new PciFunction(bus, function, identity, RemoveDevice);
         OnRelease(plugged.Unplug);
         return plugged;
     }

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Rhea.Core.Pci;
 using Rhea.Core.State;
 
@@ -6,7 +5,7 @@ namespace Rhea.Devices.Chipset;
 
 /// <summary>How the guest learns that PCI devices come and go, and lets them go: a bit a slot of the selected bus.</summary>
 /// <remarks>QEMU's specification "ACPI PCI hotplug interface". Bus 0 is the one at the host bridge; nothing is plugged into others.</remarks>
-internal sealed class AcpiPciHotPlug(PciBus bus, Action announce)
+internal sealed class AcpiPciHotPlug(PciBus bus, Action announce) : IPciHotPlug
 {
     public const int Length = 0x18;
     private const int Up = 0x00, Down = 0x04, Eject = 0x08, Removable = 0x0C, Select = 0x10;
@@ -17,11 +16,10 @@ internal sealed class AcpiPciHotPlug(PciBus bus, Action announce)
     private readonly SlotBits[] _slots = new SlotBits[Buses];
     private uint _selected, _acpiIndex;
 
-    /// <summary>The guest is done with the card in a slot.</summary>
-    public Action<int> Ejected { get; set; } = _ => { };
-
+    /// <summary>A guest that starts anew uses no card: those that the user wants back go now.</summary>
     public void Reset()
     {
+        EjectSlots(_slots[0].Down);
         Array.Clear(_slots);
         (_selected, _acpiIndex) = (0, 0);
     }
@@ -37,14 +35,12 @@ internal sealed class AcpiPciHotPlug(PciBus bus, Action announce)
         state.UInt32("acpi_pci_hotplug.acpi_index", ref _acpiIndex);
     }
 
-    /// <summary>A card has come.</summary>
     public void Plugged(int slot)
     {
         _slots[0].Up |= 1u << slot;
         announce();
     }
 
-    /// <summary>The user wants the card back; the guest decides when.</summary>
     public void RequestEject(int slot)
     {
         _slots[0].Down |= 1u << slot;
@@ -72,12 +68,16 @@ internal sealed class AcpiPciHotPlug(PciBus bus, Action announce)
     {
         if (offset == Select) _selected = value;
         if (offset != Eject || _selected != 0) return;
-        for (uint ejected = value & ~FixedSlots(); ejected != 0; ejected &= ejected - 1)
-        {
-            int slot = BitOperations.TrailingZeroCount(ejected);
-            _slots[0].Down &= ~(1u << slot);
-            Ejected(slot);
-        }
+        EjectSlots(value);
+    }
+
+    private void EjectSlots(uint slots)
+    {
+        slots &= ~FixedSlots();
+        _slots[0].Down &= ~slots;
+        if (slots == 0) return;
+        foreach (PciFunction function in bus.Functions.ToList())
+            if ((slots >> function.Address.Slot & 1) != 0) function.Eject();
     }
 
     private uint FixedSlots()

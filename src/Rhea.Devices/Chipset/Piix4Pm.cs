@@ -43,6 +43,7 @@ public sealed class Piix4Pm : Device
         _pci.ConfigWritten += (_, _) => Settle();
         _acpi = new AcpiFixedHardware(slot, wiring.Sci, Sleep);
         _pciHotPlug = new AcpiPciHotPlug(slot.PciBus, () => _acpi.RaiseGpe(PciEvent));
+        slot.PciBus.HotPlug = _pciHotPlug;
         _cpuHotPlug = new AcpiCpuHotPlug(wiring.ApicIds, wiring.IsProcessorPresent);
         for (byte i = 0; i < Eeproms; i++) _smBus.Add((byte)(FirstEeprom + i), new SmBusEeprom());
 
@@ -64,17 +65,10 @@ public sealed class Piix4Pm : Device
 
     public override StructType Section { get; } = new("piix4_pm", 3);
 
-    /// <summary>The guest has let go of the card in a slot of its bus.</summary>
-    public Action<int> Ejected
-    {
-        get => _pciHotPlug.Ejected;
-        set => _pciHotPlug.Ejected = value;
-    }
-
-    /// <summary>Values of the data sheet, and what the firmware of a real board would have set.</summary>
     /// <summary>Where the firmware has put the ACPI registers; 0 before it has.</summary>
     public ushort Ports => (ushort)(_pci.Word(PmBase) & BaseMask);
 
+    /// <summary>Values of the data sheet, and what the firmware of a real board would have set.</summary>
     public override void Reset()
     {
         _pci.Reset();
@@ -120,12 +114,6 @@ public sealed class Piix4Pm : Device
     /// <summary>The machine leaves its sleep.</summary>
     /// <param name="byAlarm">The clock woke it; else the user did.</param>
     public void Wake(bool byAlarm) => _acpi.Wake(byAlarm);
-
-    /// <summary>Tells the guest of a card that came while the machine ran.</summary>
-    public void Plugged(int slot) => _pciHotPlug.Plugged(slot);
-
-    /// <summary>Asks the guest to let go of a card; <see cref="Ejected"/> follows, or nothing does.</summary>
-    public void RequestEject(int slot) => _pciHotPlug.RequestEject(slot);
 
     private void WriteApm(uint offset, int size, ulong value)
     {

@@ -32,7 +32,7 @@ public sealed class AtaDisk : IdeDrive
     [NotState("what was read ahead is read again")]
     private int _ahead;
 
-    public AtaDisk(IdeSlot slot, Options options) : base(slot, options.Unit)
+    public AtaDisk(IdeSlot slot, Options options) : base(slot, options.Unit, options.BootIndex)
     {
         _drive = slot.Drive(options.Drive) ?? throw new ConfigException("No drive specified");
         if (!_drive.HasMedium) throw new ConfigException("Device needs media, but drive is empty");

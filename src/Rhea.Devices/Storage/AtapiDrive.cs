@@ -25,7 +25,7 @@ public sealed class AtapiDrive : IdeDrive
     private readonly AtapiPackets _packets;
     private readonly IdeNames _names;
 
-    public AtapiDrive(IdeSlot slot, Options options) : base(slot, options.Unit)
+    public AtapiDrive(IdeSlot slot, Options options) : base(slot, options.Unit, options.BootIndex)
     {
         _drive = slot.Drive(options.Drive);
         _names = new IdeNames(

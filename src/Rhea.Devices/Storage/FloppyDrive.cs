@@ -41,6 +41,8 @@ public sealed class FloppyDrive : Device
     /// <summary>The disk has been changed.</summary>
     internal Action? Changed { get; set; }
 
+    public override string Model => "floppy";
+
     public override void Reset()
     {
     }

@@ -9,6 +9,8 @@ public sealed class FloppySlot(SlotServices services, I82078 controller) : Slot(
 
     public override string Bus => BusName;
 
+    public override string BusType => "floppy-bus";
+
     internal I82078 Controller => controller;
 
     /// <summary>Takes a place; -1 is the first one free.</summary>

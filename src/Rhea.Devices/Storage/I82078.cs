@@ -96,6 +96,8 @@ public sealed class I82078 : Device
         Format = 2,
     }
 
+    public override string Model => "isa-fdc";
+
     public override StructType Section { get; } = new("fdc", 2);
 
     /// <summary>What the two drives are for the machine's set-up, first to last.</summary>

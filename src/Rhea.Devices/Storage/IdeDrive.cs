@@ -1,3 +1,4 @@
+using Rhea.Core;
 using Rhea.Core.Backends;
 using Rhea.Core.Machines;
 
@@ -11,8 +12,13 @@ public abstract class IdeDrive : Device
 
     private readonly IdeChannel _channel;
 
-    protected IdeDrive(IdeSlot slot, int unit)
+    /// <param name="slot">The cable.</param>
+    /// <param name="unit">Place on the cable; -1 is the first one free.</param>
+    /// <param name="bootIndex">Place in the boot order; -1 is none.</param>
+    protected IdeDrive(IdeSlot slot, int unit, int bootIndex)
     {
+        if (bootIndex < -1) throw new ConfigException("Invalid bootindex property value");
+        BootIndex = bootIndex < 0 ? null : bootIndex;
         _channel = slot.Channel;
         Unit = slot.Plug(this, unit);
         Registers = _channel.Places[Unit];
@@ -20,6 +26,12 @@ public abstract class IdeDrive : Device
 
     /// <summary>0 is the first drive of the cable, 1 the second.</summary>
     public int Unit { get; }
+
+    /// <summary>0 is the first cable of the controller, 1 the second.</summary>
+    public int Channel => _channel.Number;
+
+    /// <summary>Its place in the boot order; null when it has none of its own.</summary>
+    public int? BootIndex { get; }
 
     /// <summary>Its number among the machine's drives, counted over the cables: part of the serial number it gets by default.</summary>
     protected int Number => (_channel.Number * 2) + Unit + 1;

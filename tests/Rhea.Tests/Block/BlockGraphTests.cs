@@ -191,13 +191,13 @@ public sealed class BlockGraphTests : IDisposable
     [InlineData("ignore", BlockError.Io, BlockErrorPolicy.Ignore)]
     public void The_users_policy_says_what_becomes_of_an_error(string werror, BlockError error, BlockErrorPolicy expected)
     {
-        BlockFailure? failure = null;
+        BlockIoErrorEvent? failure = null;
         _graph.Failed += found => failure = found;
         BlockBackend drive = _graph.Open(Config with { WriteError = werror });
 
         Assert.Equal(expected, drive.Judge(new BlockException(error, "boom"), writing: true));
 
-        Assert.Equal(new BlockFailure("disk", "#block102", true, expected, error == BlockError.NoSpace, "boom"), failure);
+        Assert.Equal(new BlockIoErrorEvent("disk", "#block102", IoOperation.Write, expected, error == BlockError.NoSpace, "boom"), failure);
     }
 
     /// <summary>/dev/full is a host disk without a free byte.</summary>

@@ -3,9 +3,12 @@ using System.Text;
 using Rhea.Backends.Char;
 using Rhea.Control.Monitor;
 using Rhea.Core.Config;
+using Rhea.Core.Io;
 using Rhea.Core.Machines;
 using Rhea.Core.Monitor;
+using Rhea.Core.Pci;
 using Rhea.Devices;
+using Rhea.Devices.Chipset;
 using Rhea.Tests.Cpu;
 using Xunit;
 
@@ -19,6 +22,8 @@ internal sealed class MonitorBench : IDisposable
     public MonitorBench()
     {
         Machine = TinyBoard.Build(new FakeAccelerator(hosted: false));
+        var bus = (PciBus)Machine.Devices["pci.0"].Device;
+        Machine.Parts.Add("pm", bus, 0x0B, slot => new Piix4Pm(slot, new(new IrqInput(_ => { }), () => { }, [0], _ => true), new()));
         Monitored = Monitors.Of(Machine, new MachineConfig { Name = "vm1" }, DeviceCatalog.All);
         _thread = new Thread(() => End = Machine.Run());
         _thread.Start();

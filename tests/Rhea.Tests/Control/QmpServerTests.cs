@@ -14,6 +14,8 @@ public sealed class QmpServerTests : IDisposable
     private const string Greeting =
         """{"QMP": {"version": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "rhea 0.1"}, "capabilities": ["oob"]}}""";
 
+    private const ushort PlugRegisters = 0xAE00;
+
     private readonly MonitorBench _bench = new();
 
     public void Dispose() => _bench.Dispose();
@@ -99,9 +101,20 @@ public sealed class QmpServerTests : IDisposable
         Assert.Equal("""{"return": {}}""", client.Ask("""{"execute":"device_add","arguments":{"driver":"pvpanic-pci","id":"p1","addr":"5"}}"""));
         Assert.Equal(0x0011_1B36u, Config(5));
         Assert.Contains("Duplicate device ID 'p1'", client.Ask("""{"execute":"device_add","arguments":{"driver":"pvpanic-pci","id":"p1"}}"""), StringComparison.Ordinal);
+        Assert.Equal(0x20u, Port(PlugRegisters));
         Assert.Equal("""{"return": {}}""", client.Ask("""{"execute":"device_del","arguments":{"id":"p1"}}"""));
+        Assert.Equal((0x0011_1B36u, 0x20u), (Config(5), Port(PlugRegisters + 4))); // it is up to the guest
+        using (_bench.Machine.Loop.Enter()) _bench.Machine.Ports.Write(PlugRegisters + 8, 4, 0x20);
+        Assert.EndsWith(""" "event": "DEVICE_DELETED", "data": {"device": "p1", "path": "/machine/peripheral/p1"}}""", client.Line(), StringComparison.Ordinal);
         Assert.Equal(0xFFFF_FFFFu, Config(5));
     }
+
+    [Theory]
+    [InlineData("""{"driver":"isa-debug-exit"}""", "Bus 'isa.0' does not support hotplugging")]
+    [InlineData("""{"driver":"pvpanic-pci","bus":"pci.7"}""", "Bus 'pci.7' not found")]
+    [InlineData("""{"driver":"pvpanic-pci","addr":"2"}""", "PCI: slot 2 function 0 not available for pvpanic-pci, in use by pvpanic-pci")]
+    public void A_device_that_fits_nowhere_is_refused(string arguments, string why) => Assert.Equal(
+        $$$"""{"error": {"class": "GenericError", "desc": "{{{why}}}"}}""", Negotiated().Ask($$$"""{"execute":"device_add","arguments":{{{arguments}}}}"""));
 
     [Fact]
     public void The_schema_names_every_command_and_every_type_once()
@@ -156,6 +169,12 @@ public sealed class QmpServerTests : IDisposable
             socket.Send(Encoding.ASCII.GetBytes("""{"execute":"qmp_capabilities","id":1}"""));
             Assert.Equal("""{"return": {}, "id": 1}""", reader.ReadLine());
         }
+    }
+
+    private uint Port(ushort at)
+    {
+        using MachineLoop.Held held = _bench.Machine.Loop.Enter();
+        return _bench.Machine.Ports.Read(at, 4);
     }
 
     private uint Config(int slot)

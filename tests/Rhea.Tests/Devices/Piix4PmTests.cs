@@ -15,13 +15,11 @@ public class Piix4PmTests
 
     private readonly PcBench _pc = new();
     private readonly Piix4Pm _pm;
-    private readonly List<int> _ejected = [];
     private int _smis;
 
     public Piix4PmTests()
     {
         _pm = new Piix4Pm(_pc.PciSlot(Number), new(_pc.Input(Sci), () => _smis++, [0, 1, 2, 3], processor => processor < 2), new());
-        _pm.Ejected = _ejected.Add;
         _pm.Reset();
         PutInPlace();
     }
@@ -179,7 +177,7 @@ public class Piix4PmTests
     {
         _pc.Out(GpeEnable, 0x02);
 
-        _pm.Plugged(5);
+        _pc.Bus.HotPlug!.Plugged(5);
         Assert.Equal((0x02, true), (_pc.In(Gpe), _pc.Input(Sci).Level));
         Assert.Equal((0x20u, 0u), (_pc.Ports.Read(PciHotPlug, 4), _pc.Ports.Read(PciHotPlug, 4)));
 
@@ -190,13 +188,26 @@ public class Piix4PmTests
     [Fact]
     public void A_card_goes_when_the_guest_lets_it_go()
     {
-        _pm.RequestEject(5);
+        _pc.PciSlot(5 << 3).Plug(new PciIdentity(0x8086, 0x100E, 3, 0x0200, 0, 0));
+        _pc.Bus.HotPlug!.RequestEject(5);
         Assert.Equal(0x20u, _pc.Ports.Read(PciHotPlug + 4, 4));
 
         _pc.Ports.Write(PciHotPlug + 8, 4, 0x20);
 
-        Assert.Equal([5], _ejected);
+        Assert.Equal(1, _pc.Removed);
         Assert.Equal(0u, _pc.Ports.Read(PciHotPlug + 4, 4));
+    }
+
+    [Fact]
+    public void A_card_that_the_user_wants_back_goes_at_a_reset()
+    {
+        _pc.PciSlot(5 << 3).Plug(new PciIdentity(0x8086, 0x100E, 3, 0x0200, 0, 0));
+        _pc.Bus.HotPlug!.RequestEject(5);
+        Assert.Equal(0, _pc.Removed);
+
+        _pm.Reset();
+
+        Assert.Equal(1, _pc.Removed);
     }
 
     [Fact]
@@ -208,7 +219,7 @@ public class Piix4PmTests
 
         _pc.Ports.Write(PciHotPlug + 8, 4, 3);
 
-        Assert.Empty(_ejected);
+        Assert.Equal(0, _pc.Removed);
     }
 
     [Fact]

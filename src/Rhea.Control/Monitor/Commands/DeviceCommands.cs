@@ -66,8 +66,7 @@ public static class DeviceCommands
     {
         DeviceNode node = machine.Devices.Values.FirstOrDefault(node => node.Id == id || node.Path == id)
             ?? throw new MonitorException("DeviceNotFound", $"Device '{id}' not found");
-        if (node.Slot is not PciSlot || node.Id is null) throw new ConfigException($"Device '{node.Device.Model}' does not support hotplugging");
-        machine.Remove(node);
+        machine.RequestRemoval(node);
     }
 
     [HmpCommand("device_del", "device", "remove device")]
@@ -83,11 +82,9 @@ public static class DeviceCommands
     private static void Add(MonitorSession session, KeyValues keys)
     {
         string driver = keys.Take("driver") ?? throw new ConfigException("Parameter 'driver' is missing");
-        if (session.Monitored.DeviceTypes.FirstOrDefault(type => type.Name == driver) is { Slot: not nameof(PciSlot) } type)
-            throw new ConfigException($"Bus '{type.Slot.Replace("Slot", "", StringComparison.Ordinal).ToLowerInvariant()}.0' does not support hotplugging");
         var device = new DeviceConfig(driver, keys.Left) { Id = keys.Id() };
         using MachineLoop.Held held = session.Machine.Loop.Enter();
-        DevicePlug.Add(session.Machine.Parts, device, session.Config.Globals).Reset();
+        DevicePlug.AddHot(session.Machine.Parts, device, session.Config.Globals);
     }
 
     private static string Text(string name, JsonElement value) => value.ValueKind switch

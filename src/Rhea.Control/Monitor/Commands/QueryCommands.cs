@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Rhea.Control.Monitor.Hmp;
-using Rhea.Control.Monitor.Qmp;
 using Rhea.Core.Config;
 using Rhea.Core.Machines;
 using Rhea.Core.Monitor;
@@ -44,7 +43,7 @@ public static class QueryCommands
     [QmpCommand("query-qmp-schema")]
     public static IReadOnlyList<JsonElement> QuerySchema(MonitorSession session) =>
     [
-        .. session.Monitored.QmpCommands.SelectMany(command => command.Schema).Concat(QmpEvents.Schema).Distinct()
+        .. session.Monitored.QmpCommands.SelectMany(command => command.Schema).Concat(session.Monitored.Events.SelectMany(known => known.Schema)).Distinct()
             .Select(entry => JsonElement.Parse(entry)),
     ];
 

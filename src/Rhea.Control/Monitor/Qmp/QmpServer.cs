@@ -189,8 +189,8 @@ public sealed class QmpServer : ICharFrontend
             json.WriteNumber("seconds"u8, microseconds / 1_000_000);
             json.WriteNumber("microseconds"u8, microseconds % 1_000_000);
             json.WriteEndObject();
-            json.WriteString("event"u8, QmpEvents.NameOf(happened.Kind));
-            QmpEvents.WriteData(json, happened);
+            foreach (QmpEvent known in _monitored.Events)
+                if (known.TryWrite(happened, json)) break;
         }));
     }
 
