@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
 using Rhea.Core.Memory;
 using Rhea.SoftCpu.CodeCache;
@@ -7,7 +8,9 @@ using Rhea.X86.Cpuid;
 namespace Rhea.SoftCpu;
 
 /// <summary>The software processor: what <c>-accel tcg</c> runs on. It knows all of its processors, and keeps their views of RAM honest.</summary>
-public sealed class SoftAccelerator(Action<string>? log = null) : IAccelerator, IMapListener
+/// <param name="log">Takes what went wrong inside.</param>
+/// <param name="warmth">How often a block of code is interpreted before it is translated; negative: always. Hosts that are not x86-64 always interpret.</param>
+public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1) : IAccelerator, IMapListener
 {
     private readonly List<SoftVcpu> _vcpus = [];
     private volatile CodePages[] _ram = [];
@@ -20,6 +23,8 @@ public sealed class SoftAccelerator(Action<string>? log = null) : IAccelerator, 
     public IRamProvider? Ram => null;
 
     public IReadOnlyList<CpuidLeaf> Supported => CpuModel.Everything;
+
+    internal int Warmth => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? warmth : -1;
 
     internal AddressSpace Memory => _memory!;
 

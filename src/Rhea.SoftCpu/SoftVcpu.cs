@@ -25,11 +25,8 @@ public sealed class SoftVcpu : IVcpu
     {
         _accelerator = accelerator;
         _cpu = new Cpu(bus, accelerator, new Outside(bus, _inside), model, index);
-        _engine = new Engine(_cpu);
+        _engine = new Engine(_cpu, accelerator.Warmth);
     }
-
-    /// <summary>How many instructions were completed since the processor was made.</summary>
-    public long Retired => _engine.Retired;
 
     public VcpuStop Run(long budget = long.MaxValue)
     {

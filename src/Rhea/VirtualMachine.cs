@@ -22,6 +22,9 @@ namespace Rhea;
 /// <remarks>The machine runs on threads of its own from <see cref="Start"/> on. All methods may be called from any thread.</remarks>
 public sealed class VirtualMachine : IDisposable
 {
+    /// <summary>How often a block of code runs before it is worth translating.</summary>
+    private const int Warmth = 16;
+
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
 
     private readonly HostClock _clock = new();
@@ -38,7 +41,7 @@ public sealed class VirtualMachine : IDisposable
         Configuration = config;
         _log = log;
         _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
-        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line));
+        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: true }, ..] ? Warmth : -1);
         try
         {
             Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(), log, OpenBackends));

@@ -54,7 +54,10 @@ internal sealed partial class Emulator : IAsyncDisposable
     public int ProcessId => _process.Id;
 
     /// <summary>Starts rhea: the native executable if <c>./publish</c> has made it, else the build. <c>$DIR</c> in an argument is a folder of this run.</summary>
-    /// <remarks><c>RHEA_TEST_PROGRAM=qemu-system-x86_64</c> runs the tests on another emulator, to see whether a test is right.</remarks>
+    /// <remarks>
+    /// <c>RHEA_TEST_PROGRAM=qemu-system-x86_64</c> runs the tests on another emulator, to see whether a test is right;
+    /// <c>RHEA_TEST_OPTIONS="-accel tcg,jit=on"</c> gives each of ours more options.
+    /// </remarks>
     public static Emulator Rhea(params string[] arguments)
     {
         (string program, string[] before) = Program();
@@ -184,7 +187,8 @@ internal sealed partial class Emulator : IAsyncDisposable
         if (Environment.GetEnvironmentVariable("RHEA_TEST_PROGRAM") is { Length: > 0 } other) return (other, []);
         string native = Path.Combine(Assets.Root, "out/rhea");
         bool quick = Environment.GetEnvironmentVariable("RHEA_TEST_QUICK") == "1" || !File.Exists(native);
-        return quick ? ("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll")]) : (native, []);
+        string[] more = Environment.GetEnvironmentVariable("RHEA_TEST_OPTIONS")?.Split(' ') ?? [];
+        return quick ? ("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll"), .. more]) : (native, more);
     }
 
     private static async Task<string> Prompt(Socket monitor)

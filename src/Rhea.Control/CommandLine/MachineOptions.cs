@@ -123,11 +123,12 @@ internal static class MachineOptions
         if (thread == "single") throw LaterOptions.NotYet("thread=single");
         if (thread != "multi") throw new ConfigException($"Invalid 'thread' setting {thread}");
         _ = keys.Int32("tb-size");
+        bool translates = keys.Bool("jit", false);
         if (keys.Bool("split-wx", false)) throw LaterOptions.NotYet("split-wx=on");
         keys.RejectUnknown();
         IReadOnlyList<AcceleratorConfig> before = draft.AccelGiven ? draft.Machine.Accelerators : [];
         draft.AccelGiven = true;
-        draft.Machine = draft.Machine with { Accelerators = [.. before, new AcceleratorConfig(name, properties)] };
+        draft.Machine = draft.Machine with { Accelerators = [.. before, new AcceleratorConfig(name, properties) { Translates = translates }] };
     }
 
     /// <summary>Whole 8 KiB, as QEMU rounds it.</summary>

@@ -105,7 +105,11 @@ public sealed record MachineSwitches
 }
 
 /// <summary>"tcg" (or "soft"), "kvm", "xen", with its properties.</summary>
-public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<string, string>> Properties);
+public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<string, string>> Properties)
+{
+    /// <summary>The software processor makes host code of the guest's where it can, instead of interpreting all of it.</summary>
+    public bool Translates { get; init; }
+}
 
 /// <summary>A processor model and what the user adds and takes away.</summary>
 public sealed record CpuConfig

@@ -20,6 +20,18 @@ internal unsafe struct Block
     public BlockMode Mode;
     public bool Dead;
 
+    /// <summary>Its translation expects the status flags in the frame; else it sets them all before anybody sees them.</summary>
+    public bool NeedsFlags;
+
+    /// <summary>How often it was interpreted; negative when it is not to be translated.</summary>
+    public int Runs;
+
+    /// <summary>Where its translation begins in the code memory, and where what leaves at once begins; 0 when there is none.</summary>
+    public int Entry, StartStub;
+
+    /// <summary>Number of the last jump that was linked to it; 0 when there is none.</summary>
+    public int Incoming;
+
     public static Op* Ops(Block* block) => (Op*)(block + 1);
 }
 

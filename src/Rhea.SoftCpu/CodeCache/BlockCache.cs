@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
 using Rhea.SoftCpu.Interpreter;
+using Rhea.SoftCpu.Translator;
 
 namespace Rhea.SoftCpu.CodeCache;
 
@@ -20,6 +21,7 @@ internal sealed unsafe class BlockCache : IDisposable
     private readonly JumpEntry* _jumps = (JumpEntry*)NativeMemory.AllocZeroed((nuint)sizeof(JumpEntry) << JumpBits);
     private readonly Dictionary<nint, nint> _pages = []; // host page → its PageLinks
     private readonly nint _dead;
+    private TranslatedCode? _translated;
     private int _used;
 
     public BlockCache(Cpu cpu)
@@ -28,6 +30,9 @@ internal sealed unsafe class BlockCache : IDisposable
         _decoder = new BlockDecoder(cpu);
         _dead = _decoder.StopHandler;
     }
+
+    /// <summary>Makes room for translations of the blocks.</summary>
+    public TranslatedCode StartTranslating() => _translated = new TranslatedCode(_cpu, (nint)_arena);
 
     /// <summary>The block at the processor's RIP; null when fetching its first instruction faults.</summary>
     public Block* Find()
@@ -68,10 +73,12 @@ internal sealed unsafe class BlockCache : IDisposable
         _pages.Clear();
         NativeMemory.Clear(_hash, (nuint)sizeof(Block*) << HashBits);
         NativeMemory.Clear(_jumps, (nuint)sizeof(JumpEntry) << JumpBits);
+        _translated?.Clear();
     }
 
     public void Dispose()
     {
+        _translated?.Dispose();
         NativeMemory.AlignedFree(_arena);
         NativeMemory.Free(_hash);
         NativeMemory.Free(_jumps);
@@ -121,6 +128,7 @@ internal sealed unsafe class BlockCache : IDisposable
     private void Kill(Block* block)
     {
         block->Dead = true;
+        if (block->Entry != 0) _translated!.Unlink(block);
         Op* ops = Block.Ops(block);
         for (var i = 0; i < block->Count; i++) ops[i].Handler = _dead;
         Block** at = Bucket(block->Host);

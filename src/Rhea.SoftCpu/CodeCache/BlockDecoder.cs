@@ -168,6 +168,7 @@ internal sealed unsafe class BlockDecoder
             }
         }
 
+        if (memory) op->Flags |= OpFlags.Memory;
         if (instruction.HasRepPrefix) op->Flags |= OpFlags.Rep;
         if (instruction.HasRepnePrefix) op->Flags |= OpFlags.RepNe;
         if (instruction.HasLockPrefix) op->Flags |= OpFlags.Lock;

@@ -95,7 +95,8 @@ internal static class ControlRegisters
     {
         if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.State.Cr0 &= ~(ulong)Cr0.TaskSwitched;
-        return Step.Next;
+        cpu.UpdateMode();
+        return cpu.LeaveAfter(in op);
     }
 
     public static Step Clac(Cpu cpu, in Op op) => SetAlignmentCheck(cpu, in op, false);

@@ -23,14 +23,18 @@ namespace Rhea.SoftCpu.Interpreter;
 /// </remarks>
 internal sealed unsafe class Cpu : IDisposable
 {
+    private const int Alignment = 64;
+
+    private readonly byte[] _memory = GC.AllocateArray<byte>(FrameHead.Length + sizeof(Frame) + Alignment, pinned: true);
     private readonly Frame* _frame;
+    private readonly FrameHead* _head;
     private TlbEntry* _read, _write;
     private byte* _update; // where Update writes; null when the MMU remembers
 
     public Cpu(IMachineBus bus, SoftAccelerator accelerator, Outside outside, IReadOnlyList<CpuidLeaf> model, int index)
     {
-        _frame = (Frame*)NativeMemory.AlignedAlloc((nuint)sizeof(Frame), 64);
-        *_frame = default;
+        _head = (FrameHead*)((Marshal.UnsafeAddrOfPinnedArrayElement(_memory, 0) + Alignment - 1) & -Alignment);
+        _frame = (Frame*)(_head + 1);
         (Bus, Accelerator, Outside, Index) = (bus, accelerator, outside, index);
         Features = new Features(model);
         Mmu = new Mmu(this) { PhysicalBits = Features.PhysicalBits };
@@ -58,6 +62,12 @@ internal sealed unsafe class Cpu : IDisposable
 
     public Mmu Mmu { get; }
 
+    /// <summary>What generated code looks at, before the registers.</summary>
+    public ref FrameHead Head => ref *_head;
+
+    /// <summary>The registers' address, which does not change.</summary>
+    public nint FrameAddress => (nint)_frame;
+
     /// <summary>All but the status flags, which are in <see cref="Flags"/>, and RIP, which is of the last block's end.</summary>
     public ref CpuState State => ref _frame->State;
 
@@ -69,7 +79,11 @@ internal sealed unsafe class Cpu : IDisposable
     public uint FaultCode { get; private set; }
 
     /// <summary>What to look at before the next block: the processor's thread, and others, set it; see <see cref="SoftVcpu"/>.</summary>
-    public volatile bool Attention;
+    public bool Attention
+    {
+        get => Volatile.Read(ref _head->Attention) != 0;
+        set => Volatile.Write(ref _head->Attention, value ? (byte)1 : (byte)0);
+    }
 
     /// <summary>The last SMI came while NMIs were blocked.</summary>
     public bool SmiInsideNmi { get; set; }
@@ -119,6 +133,9 @@ internal sealed unsafe class Cpu : IDisposable
 
     /// <summary>What the decoding of a block depends on besides its bytes.</summary>
     public BlockMode BlockMode { get; private set; }
+
+    /// <summary>The mode is one of those that the translator knows: 64-bit code, or 32-bit code in flat segments.</summary>
+    public bool Translates { get; private set; }
 
     /// <summary>RIP of the running block's first instruction.</summary>
     public ulong BlockIp
@@ -293,7 +310,7 @@ internal sealed unsafe class Cpu : IDisposable
         TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
         if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            _update = (byte*)((nint)linear + entry->Delta);
+            _update = (byte*)(entry->Host + (nint)(linear ^ entry->Tag));
             value = Unsafe.ReadUnaligned<T>(_update);
             return true;
         }
@@ -353,7 +370,7 @@ internal sealed unsafe class Cpu : IDisposable
         TlbEntry* entry = _read + (linear >> 12 & (TlbEntry.Count - 1));
         if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            value = Unsafe.ReadUnaligned<T>((byte*)((nint)linear + entry->Delta));
+            value = Unsafe.ReadUnaligned<T>((byte*)(entry->Host + (nint)(linear ^ entry->Tag)));
             return true;
         }
 
@@ -367,7 +384,7 @@ internal sealed unsafe class Cpu : IDisposable
         TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
         if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            Unsafe.WriteUnaligned((byte*)((nint)linear + entry->Delta), value);
+            Unsafe.WriteUnaligned((byte*)(entry->Host + (nint)(linear ^ entry->Tag)), value);
             return true;
         }
 
@@ -379,7 +396,7 @@ internal sealed unsafe class Cpu : IDisposable
     {
         TlbEntry* entry = (write ? _write : _read) + (linear >> 12 & (TlbEntry.Count - 1));
         ulong inside = linear ^ entry->Tag;
-        return inside < 4096 ? new Span<byte>((byte*)((nint)linear + entry->Delta), Math.Min(length, 4096 - (int)inside)) : default;
+        return inside < 4096 ? new Span<byte>((byte*)(entry->Host + (nint)inside), Math.Min(length, 4096 - (int)inside)) : default;
     }
 
     // Stack
@@ -439,15 +456,15 @@ internal sealed unsafe class Cpu : IDisposable
         StackMask = Code64 ? ulong.MaxValue : (ss & 0x40_0000) != 0 ? uint.MaxValue : 0xFFFFUL;
         BlockMode mode = Code64 ? BlockMode.Code64 : (cs & 0x40_0000) != 0 ? BlockMode.Code32 : BlockMode.Code16;
         if (!Code64 && IsFlat(SegmentRegister.Es) && IsFlat(SegmentRegister.Ss) && IsFlat(SegmentRegister.Ds)) mode |= BlockMode.Flat;
+        if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
         BlockMode = mode;
+        Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
+            && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
+        (_head->Mode, _head->User) = (mode, Cpl == 3 ? (byte)1 : (byte)0);
         SelectView();
     }
 
-    public void Dispose()
-    {
-        Mmu.Dispose();
-        NativeMemory.AlignedFree(_frame);
-    }
+    public void Dispose() => Mmu.Dispose();
 
     private void SelectView()
     {
@@ -458,6 +475,7 @@ internal sealed unsafe class Cpu : IDisposable
         (nint read, nint write) = Mmu.Select(view, aligned);
         _read = (TlbEntry*)read;
         _write = (TlbEntry*)write;
+        (_head->ReadTable, _head->WriteTable) = (read, write);
     }
 
     /// <summary>Base 0, limit 4 GiB, a writable data segment that does not expand down.</summary>
@@ -488,7 +506,7 @@ internal sealed unsafe class Cpu : IDisposable
     };
 }
 
-/// <summary>Code size, and whether data segments can be left out of account.</summary>
+/// <summary>Code size, whether data segments can be left out of account, and whether SSE is switched on.</summary>
 [Flags]
 internal enum BlockMode : byte
 {
@@ -496,4 +514,5 @@ internal enum BlockMode : byte
     Code32 = 1,
     Code64 = 2,
     Flat = 4,
+    Vectors = 8,
 }

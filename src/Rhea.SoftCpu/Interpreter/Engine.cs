@@ -1,71 +1,104 @@
 using Rhea.Core.Cpu;
 using Rhea.SoftCpu.CodeCache;
+using Rhea.SoftCpu.Translator;
 using Rhea.X86;
 
 namespace Rhea.SoftCpu.Interpreter;
 
 /// <summary>The inner loop: finds a block, runs its ops, finds the next.</summary>
 /// <remarks>UNSAFE: follows ops through the cache's memory and calls their handlers. SAFETY: every block ends in an op that stops.</remarks>
-internal sealed unsafe class Engine(Cpu cpu) : IDisposable
+internal sealed unsafe class Engine : IDisposable
 {
-    public BlockCache Cache { get; } = new(cpu);
+    private const long Endless = long.MaxValue / 2; // what is left of a budget that nobody set
 
-    public long Retired { get; private set; }
+    private readonly Cpu _cpu;
+    private readonly int _warmth;
+    private readonly TranslatedCode? _translated;
+
+    /// <param name="cpu">Whose instructions are run.</param>
+    /// <param name="warmth">How often a block is interpreted before it is translated; negative: always.</param>
+    public Engine(Cpu cpu, int warmth)
+    {
+        (_cpu, _warmth) = (cpu, warmth);
+        Cache = new BlockCache(cpu);
+        if (warmth >= 0) _translated = Cache.StartTranslating();
+    }
+
+    public BlockCache Cache { get; }
 
     /// <summary>Runs until something needs attention (<see cref="Step.Stop"/>), the budget is spent, or a fault, with RIP at it.</summary>
     public Step Run(ref long budget)
     {
-        long start = budget;
-        Step step = RunBlocks(ref budget);
-        Retired += start - budget;
-        return step;
-    }
-
-    public void Dispose() => Cache.Dispose();
-
-    private Step RunBlocks(ref long budget)
-    {
-        if (cpu.StepsOne) return RunOne(ref budget);
+        if (_cpu.StepsOne) return RunOne(ref budget);
+        if (_translated != null && _translated.Counts != budget < Endless) CountInstructions(budget < Endless);
         while (budget > 0)
         {
             Block* block = Cache.Find();
             if (block == null) return Step.Fault;
             if (block->Count > budget || !FitsSegment(block)) return RunOne(ref budget);
-            cpu.BlockIp = cpu.State.Rip;
-            Op* op = Block.Ops(block);
-            Step step;
-            while ((step = ((delegate*<Cpu, in Op, Step>)op->Handler)(cpu, in *op)) == Step.Next) op++;
-            budget -= op->Number;
-            if (step == Step.Leave) budget--;
-            else cpu.State.Rip = Clip(cpu.BlockIp + op->Offset);
+            if (_translated != null && !_translated.HasRoom)
+            {
+                Cache.Clear();
+                continue;
+            }
+
+            Step step = IsTranslated(block) ? _translated!.Run(block, ref budget) : Interpret(block, ref budget);
             if (step == Step.Fault) return Step.Fault;
-            if (cpu.Attention) return Step.Stop;
+            if (_cpu.Attention) return Step.Stop;
         }
 
         return Step.Stop;
     }
 
+    public void Dispose() => Cache.Dispose();
+
+    private Step Interpret(Block* block, ref long budget)
+    {
+        _cpu.BlockIp = _cpu.State.Rip;
+        Op* op = Block.Ops(block);
+        Step step;
+        while ((step = ((delegate*<Cpu, in Op, Step>)op->Handler)(_cpu, in *op)) == Step.Next) op++;
+        budget -= op->Number;
+        if (step == Step.Leave) budget--;
+        else _cpu.State.Rip = Clip(_cpu.BlockIp + op->Offset);
+        return step;
+    }
+
+    /// <summary>The block has a translation that can run now. Warm blocks get one.</summary>
+    private bool IsTranslated(Block* block)
+    {
+        if (_translated is not { CanRun: true }) return false;
+        if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth) _translated.Translate(block);
+        return block->Entry != 0;
+    }
+
+    private void CountInstructions(bool counts)
+    {
+        Cache.Clear();
+        _translated!.Counts = counts;
+    }
+
     /// <summary>Exactly one instruction: at the end of a budget, in an interrupt shadow, when single-stepping, at a segment's limit.</summary>
     private Step RunOne(ref long budget)
     {
-        bool traps = cpu.BeginStep();
-        if (cpu.Breakpoints.HitsInstruction()) return Step.Fault;
+        bool traps = _cpu.BeginStep();
+        if (_cpu.Breakpoints.HitsInstruction()) return Step.Fault;
         Block* block = Cache.Find();
         if (block == null) return Step.Fault;
-        ref CpuState state = ref cpu.State;
+        ref CpuState state = ref _cpu.State;
         Op* op = Block.Ops(block);
-        if (!cpu.Code64 && state.Rip + op->NextOffset - 1 > state.Segments[(int)SegmentRegister.Cs].Limit) return cpu.Fault(ExceptionVector.GeneralProtection);
-        cpu.BlockIp = state.Rip;
-        Step step = HandlerTable.Call(cpu, in *op);
+        if (!_cpu.Code64 && state.Rip + op->NextOffset - 1 > state.Segments[(int)SegmentRegister.Cs].Limit) return _cpu.Fault(ExceptionVector.GeneralProtection);
+        _cpu.BlockIp = state.Rip;
+        Step step = HandlerTable.Call(_cpu, in *op);
         if (step == Step.Fault) return step;
-        if (step == Step.Next) state.Rip = Clip(cpu.BlockIp + op->NextOffset);
+        if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);
         if (step != Step.Stop) budget--;
-        cpu.EndStep(traps);
+        _cpu.EndStep(traps);
         return Step.Stop;
     }
 
     private bool FitsSegment(Block* block) =>
-        cpu.Code64 || cpu.State.Rip + (ulong)block->Length - 1 <= cpu.State.Segments[(int)SegmentRegister.Cs].Limit;
+        _cpu.Code64 || _cpu.State.Rip + (ulong)block->Length - 1 <= _cpu.State.Segments[(int)SegmentRegister.Cs].Limit;
 
-    private ulong Clip(ulong ip) => cpu.Code64 ? ip : (uint)ip;
+    private ulong Clip(ulong ip) => _cpu.Code64 ? ip : (uint)ip;
 }

@@ -18,19 +18,92 @@ internal struct Frame
     public ulong BlockIp;
 }
 
+/// <summary>What generated code looks at all the time. It lies right before the frame, where an 8-bit displacement reaches it.</summary>
+[StructLayout(LayoutKind.Sequential, Size = Length)]
+internal struct FrameHead
+{
+    public const int Length = 128;
+
+    /// <summary>The TLB's entries for the running code.</summary>
+    public nint ReadTable, WriteTable;
+
+    /// <summary>Where indirect jumps look for translated code.</summary>
+    public nint JumpTable;
+
+    /// <summary>With the next three, what a jump's entry must have been made under: of the TLB, the mode, the privilege.</summary>
+    public uint Generation;
+    public BlockMode Mode;
+    public byte User;
+    private readonly byte _unused;
+
+    /// <summary>Not 0: something is to be looked at before the next block. It is in no entry's key, so no indirect jump is found.</summary>
+    public byte Attention;
+
+    /// <summary>What a jump's entry must have, when there is nothing to look at.</summary>
+    public readonly ulong Key => Generation | (ulong)Mode << 32 | (ulong)User << 40;
+
+    /// <summary>RIP of the first byte of the page that the running code is in.</summary>
+    public ulong PageIp;
+
+    /// <summary>How many instructions may still be run.</summary>
+    public long Budget;
+
+    /// <summary>The status flags: OF in the lowest byte, the others as LAHF has them in the next.</summary>
+    public ulong Flags;
+
+    /// <summary>Keeps a value over a check that needs all temporary registers.</summary>
+    public ulong Scratch;
+
+    /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
+    public nint Arena, Handle;
+
+    /// <summary>Number of the jump that left generated code last, to be linked; 0 when there was none.</summary>
+    public int LastExit;
+
+    /// <summary>MXCSR of the host's own code.</summary>
+    public uint HostMxcsr;
+}
+
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
 /// <remarks>UNSAFE: views fields as bytes to measure where they are. SAFETY: nothing is read or written through those views.</remarks>
 internal static class FrameOffset
 {
     public static readonly ushort Zero = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.Zero));
     public static readonly ushort BlockIp = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.BlockIp));
+    public static readonly ushort Rip = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rip));
+    public static readonly ushort Mxcsr = Of((ref Frame frame) => ref Unsafe.As<uint, byte>(ref frame.State.Mxcsr));
+    public static readonly short ReadTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReadTable));
+    public static readonly short WriteTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.WriteTable));
+    public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));
+    public static readonly short JumpKey = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.Generation));
+    public static readonly short Attention = OfHead((ref FrameHead head) => ref head.Attention);
+    public static readonly short PageIp = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.PageIp));
+    public static readonly short Budget = OfHead((ref FrameHead head) => ref Unsafe.As<long, byte>(ref head.Budget));
+    public static readonly short Flags = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Flags));
+    public static readonly short Scratch = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Scratch));
+    public static readonly short Arena = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Arena));
+    public static readonly short LastExit = OfHead((ref FrameHead head) => ref Unsafe.As<int, byte>(ref head.LastExit));
+    public static readonly short HostMxcsr = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.HostMxcsr));
+    private static readonly ushort FirstSegment = Of((ref Frame frame) => ref Unsafe.As<Segment, byte>(ref frame.State.Segments[0]));
     private static readonly ushort FirstVector = Of((ref Frame frame) => ref Unsafe.As<VectorRegister, byte>(ref frame.State.Vector[0]));
     private static readonly ushort FirstX87 = Of((ref Frame frame) => ref Unsafe.As<X87Register, byte>(ref frame.State.X87[0]));
 
     private delegate ref byte Field(ref Frame frame);
 
+    private delegate ref byte HeadField(ref FrameHead head);
+
     /// <summary>RAX … R15: they come first.</summary>
     public static ushort General(int number) => (ushort)(number * sizeof(ulong));
+
+    /// <summary>Which general register is at an offset.</summary>
+    public static int GeneralNumber(int offset) => offset / sizeof(ulong);
+
+    /// <summary>The second byte of a register: AH, CH, DH or BH.</summary>
+    public static bool IsHighByte(int offset) => offset % sizeof(ulong) == 1;
+
+    public static int VectorNumber(int offset) => (offset - FirstVector) / Unsafe.SizeOf<VectorRegister>();
+
+    public static ushort SegmentBase(SegmentRegister segment) => (ushort)(FirstSegment + ((int)segment * Unsafe.SizeOf<Segment>()));
 
     public static ushort Vector(int number) => (ushort)(FirstVector + (number * Unsafe.SizeOf<VectorRegister>()));
 
@@ -41,5 +114,12 @@ internal static class FrameOffset
     {
         Frame frame = default;
         return (ushort)Unsafe.ByteOffset(ref Unsafe.As<Frame, byte>(ref frame), ref field(ref frame));
+    }
+
+    /// <summary>Negative: the head is before the frame.</summary>
+    private static short OfHead(HeadField field)
+    {
+        FrameHead head = default;
+        return (short)((int)Unsafe.ByteOffset(ref Unsafe.As<FrameHead, byte>(ref head), ref field(ref head)) - FrameHead.Length);
     }
 }

@@ -28,6 +28,9 @@ internal enum OpFlags : byte
     RepNe = 4,
 
     Lock = 8,
+
+    /// <summary>An operand is in memory.</summary>
+    Memory = 16,
 }
 
 /// <summary>One decoded instruction: what its handler needs and nothing else.</summary>

@@ -171,7 +171,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _write) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
         _entry = null;
-        Generation++;
+        NextGeneration();
     }
 
     public void FlushPage(ulong linear)
@@ -180,7 +180,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.FlushPage(page);
         foreach (TlbTable table in _write) table.FlushPage(page);
         foreach (TlbTable table in _fetch) table.FlushPage(page);
-        Generation++;
+        NextGeneration();
     }
 
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
@@ -214,6 +214,8 @@ internal sealed unsafe class Mmu : IDisposable
         var memory = new Tables(this);
         return Paging.Translate(ref memory, Registers(), linear, new PageAccess(false, false, false, Probe: true), out physical, out _);
     }
+
+    private void NextGeneration() => _cpu.Head.Generation = (uint)++Generation;
 
     private bool Check(ulong linear, int size, SegmentRegister segment)
     {

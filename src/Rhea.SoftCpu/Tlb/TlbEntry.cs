@@ -12,8 +12,8 @@ internal struct TlbEntry
     /// <summary>The page's linear address.</summary>
     public ulong Tag;
 
-    /// <summary>From linear to host address.</summary>
-    public nint Delta;
+    /// <summary>Where the page is in host memory.</summary>
+    public nint Host;
 }
 
 /// <summary>Who accesses: each has entries of its own, so that changing from one to the other flushes nothing.</summary>

@@ -29,14 +29,14 @@ internal sealed unsafe class TlbTable : IDisposable
             _used[_count++] = (ushort)index;
         }
 
-        entry = new TlbEntry { Tag = page, Delta = host - (nint)page };
+        entry = new TlbEntry { Tag = page, Host = host };
     }
 
     /// <summary>The host page behind a linear page; 0 when it is not here.</summary>
     public nint Find(ulong page)
     {
         TlbEntry* entry = _entries + (page >> 12 & (TlbEntry.Count - 1));
-        return entry->Tag == page ? (nint)page + entry->Delta : 0;
+        return entry->Tag == page ? entry->Host : 0;
     }
 
     public void Flush()
@@ -58,7 +58,7 @@ internal sealed unsafe class TlbTable : IDisposable
         {
             int index = _used[i];
             ref TlbEntry entry = ref _entries[index];
-            if ((nint)entry.Tag + entry.Delta == host && entry.Tag != Empty(index)) entry.Tag = Empty(index);
+            if (entry.Host == host && entry.Tag != Empty(index)) entry.Tag = Empty(index);
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed unsafe class TlbTable : IDisposable
         for (var i = 0; i < _count; i++)
         {
             TlbEntry entry = _entries[_used[i]];
-            if (entry.Tag != Empty(_used[i])) page((nint)entry.Tag + entry.Delta);
+            if (entry.Tag != Empty(_used[i])) page(entry.Host);
         }
     }
 

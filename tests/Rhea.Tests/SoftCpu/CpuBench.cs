@@ -15,11 +15,14 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     public const uint DeadlineMsr = 0x6E0;
     public const ulong MemorySize = 16 << 20;
 
-    private readonly SoftAccelerator _accelerator = new(message => throw new InvalidOperationException(message));
+    private readonly SoftAccelerator _accelerator;
     private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
 
-    public CpuBench(string model = "max")
+    /// <param name="model">As <c>-cpu</c> takes it.</param>
+    /// <param name="warmth">How often code is interpreted before it is translated; negative: always.</param>
+    public CpuBench(string model = "max", int warmth = -1)
     {
+        _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message), warmth);
         var root = MemoryRegion.Frame("system", MemoryRegion.Everything);
         root.Add(0, MemoryRegion.Ram(_ram));
         root.Add(0xFFFF_0000, MemoryRegion.Window("rom", MemoryRegion.Ram(_ram), 0xF_0000, 0x1_0000));

@@ -3,16 +3,18 @@ using Xunit;
 
 namespace Rhea.Tests.SoftCpu.Differential;
 
-/// <summary>Each instruction of <c>-cpu qemu64</c> on the software processor and on the host's own; both must agree.</summary>
+/// <summary>Each instruction of <c>-cpu qemu64</c> on the software processor, interpreted and translated, and on the host's own; all must agree.</summary>
 /// <remarks>RHEA_TEST_ALL=1 makes it twenty times as many cases.</remarks>
 public class DifferentialTests
 {
     private const int CasesPerCode = 50, Shown = 40;
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public void Every_instruction_does_what_it_does_on_the_hosts_processor(bool is64)
+    [InlineData(true, -1)]
+    [InlineData(false, -1)]
+    [InlineData(true, 0)]
+    [InlineData(false, 0)]
+    public void Every_instruction_does_what_it_does_on_the_hosts_processor(bool is64, int warmth)
     {
         int count = CasesPerCode * (Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1" ? 20 : 1);
         List<CpuImage> cases = [];
@@ -30,7 +32,7 @@ public class DifferentialTests
         Assert.SkipWhen(!is64 && native.All(after => after is { Vector: 13, Ip: CaseLayout.Start }), "the host's kernel has no 32-bit code segments");
 
         List<(Code Code, string Difference)> differences = [];
-        using (var soft = new SoftProcessor())
+        using (var soft = new SoftProcessor(warmth))
         {
             for (var i = 0; i < cases.Count; i++)
             {

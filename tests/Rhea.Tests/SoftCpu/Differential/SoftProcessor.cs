@@ -22,13 +22,14 @@ internal sealed class SoftProcessor : IDisposable
     private readonly RamBlock _ram;
     private readonly CpuRegisters _registers = new(0);
 
-    public SoftProcessor()
+    /// <param name="warmth">0: everything is translated at once; negative: interpreted.</param>
+    public SoftProcessor(int warmth)
     {
         var board = new MachineBuilder("none", new HostClock(), new HostRam(), (_, _) => { });
         _ram = board.AddRam("pc.ram", 0x100_0000);
         board.System.Add(0, MemoryRegion.Ram(_ram));
         board.SmmSystem.Add(0, MemoryRegion.Window("all", board.System, 0, MemoryRegion.Everything));
-        _accelerator = new SoftAccelerator();
+        _accelerator = new SoftAccelerator(warmth: warmth);
         _accelerator.Attach(board.Memory, board.SmmMemory);
         IReadOnlyList<CpuidLeaf> model = CpuModel.Build(new CpuConfig { Model = "qemu64" }, new SmpConfig(), 0, _accelerator.Supported);
         _vcpu = _accelerator.CreateVcpu(0, model, new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, null, () => -1));

@@ -1,0 +1,89 @@
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.SoftCpu.Tlb;
+using static Rhea.SoftCpu.Translator.GuestRegister;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>Turns a guest address into a host address: the address computation, and the look into the TLB.</summary>
+internal sealed class MemoryAccess(Site site)
+{
+    private const int PageBits = 12, PageSize = 1 << PageBits, EntryBits = 4;
+
+    private readonly Emitter _code = site.Code;
+
+    /// <summary>The interpreter must compute this address: 16 bits, a segment with limits, or far away.</summary>
+    public bool CanReach(in Op op)
+    {
+        if (op.AddressShift > 32 || (op.Base == FrameOffset.BlockIp && op.AddressShift != 0)) return false;
+        if (!op.Has(OpFlags.Flat) && !(site.Code64 && op.Segment >= SegmentRegister.Fs)) return false;
+        long displacement = Displacement(in op);
+        return displacement == (int)displacement;
+    }
+
+    /// <summary>Leaves the memory operand's host address in R10. Changes R11 and RFLAGS.</summary>
+    /// <param name="op">The instruction.</param>
+    /// <param name="size">Bytes.</param>
+    /// <param name="write">It is written, and maybe read too.</param>
+    /// <param name="aligned">To its own size, else the interpreter faults.</param>
+    public void Reach(in Op op, int size, bool write, bool aligned = false)
+    {
+        site.Flags.Release();
+        Compute(in op, Address, op.AddressShift == 0);
+        if (!op.Has(OpFlags.Flat)) _code.Op(0x03, true, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
+        Check(size, write, aligned);
+    }
+
+    /// <summary>The offset of the memory operand into a host register. Changes R10 and R11, not RFLAGS.</summary>
+    public void Compute(in Op op, int to, bool wide)
+    {
+        int start = -1, index = -1;
+        if (op.Base == FrameOffset.BlockIp)
+        {
+            start = Address;
+            _code.Load(Address, new HostAddress(State, FrameOffset.PageIp));
+        }
+        else if (op.Base != FrameOffset.Zero)
+        {
+            start = Value(FrameOffset.GeneralNumber(op.Base), Address);
+        }
+
+        if (op.Index != FrameOffset.Zero) index = Value(FrameOffset.GeneralNumber(op.Index), Temporary);
+        var displacement = (int)Displacement(in op);
+        if (start < 0 && index < 0) _code.Constant(to, wide ? (ulong)displacement : (uint)displacement);
+        else if (index < 0 && displacement == 0) _code.Op(0x8B, wide, to, start);
+        else _code.Lea(to, new HostAddress(start, displacement, index, op.Scale), wide);
+    }
+
+    /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS, which are in the frame already.</summary>
+    public void Check(int size, bool write, bool aligned = false)
+    {
+        _code.Move32(Temporary, Address);
+        _code.ShiftRight(Temporary, PageBits - EntryBits);
+        _code.Arithmetic(4, false, Temporary, (TlbEntry.Count - 1) << EntryBits);
+        _code.Op(0x03, true, Temporary, new HostAddress(State, write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
+        _code.Op(0x33, true, Address, new HostAddress(Temporary));
+        _code.Arithmetic(7, true, Address, PageSize - size);
+        site.Miss(_code.Jump(Condition.Above));
+        if (aligned && size > 1)
+        {
+            _code.Rex(false, 0, -1, Address, force: true);
+            _code.Byte(0xF6); // test r10b, imm8
+            _code.ModRm(0, Address);
+            _code.Byte(size - 1);
+            site.Miss(_code.Jump(Condition.NotEqual));
+        }
+
+        _code.Op(0x03, true, Address, new HostAddress(Temporary, sizeof(ulong)));
+    }
+
+    private long Displacement(in Op op) => op.Base == FrameOffset.BlockIp ? op.Displacement + site.BlockStart : op.Displacement;
+
+    private int Value(int number, int temporary)
+    {
+        int host = HostOf(number);
+        if (host >= 0) return host;
+        _code.Load(temporary, Slot(number));
+        return temporary;
+    }
+}

@@ -1,0 +1,67 @@
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>The instruction that is being translated, and where it misses to: the interpreter, which then does it as a whole.</summary>
+internal sealed class Site(Emitter code, Stubs stubs)
+{
+    private readonly List<Detour> _detours = [];
+    private readonly List<int> _misses = [];
+    private int _place;
+
+    public Emitter Code => code;
+
+    public FlagKeeper Flags { get; } = new(code);
+
+    /// <summary>64-bit code, as opposed to 32-bit code with flat segments.</summary>
+    public bool Code64 { get; private set; }
+
+    /// <summary>Where in its page the block begins.</summary>
+    public int BlockStart { get; private set; }
+
+    /// <summary>Status flags that something behind this instruction depends on.</summary>
+    public uint LiveFlags { get; private set; }
+
+    public void StartBlock(bool code64, int start, bool needsFlags)
+    {
+        (Code64, BlockStart) = (code64, start);
+        Flags.Start(needsFlags);
+    }
+
+    /// <param name="place">Of the op, in the arena.</param>
+    /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>
+    public void Start(int place, uint liveFlags) => (_place, LiveFlags) = (place, liveFlags);
+
+    /// <summary>A jump, not bound yet, that leaves the fast path. Nothing of the instruction has been done there.</summary>
+    public void Miss(int jump) => _misses.Add(jump);
+
+    /// <summary>The fast path ends here.</summary>
+    public void End()
+    {
+        if (_misses.Count == 0) return;
+        _detours.Add(new Detour([.. _misses], _place, code.Position, Flags.InHost));
+        _misses.Clear();
+    }
+
+    /// <summary>The interpreter does all of it.</summary>
+    public void Interpret()
+    {
+        Flags.Release();
+        code.Constant(GuestRegister.Address, (ulong)_place);
+        code.CallTo(stubs.Interpret);
+    }
+
+    /// <summary>Behind the block: the slow paths of its instructions.</summary>
+    public void EmitDetours()
+    {
+        foreach (Detour detour in _detours)
+        {
+            foreach (int jump in detour.Misses) code.Bind(jump);
+            code.Constant(GuestRegister.Address, (ulong)detour.Place);
+            code.CallTo(detour.Flags ? stubs.InterpretFlags : stubs.Interpret);
+            code.JumpTo(detour.Back);
+        }
+
+        _detours.Clear();
+    }
+
+    private readonly record struct Detour(int[] Misses, int Place, int Back, bool Flags);
+}

@@ -1,0 +1,128 @@
+using Iced.Intel;
+using Rhea.SoftCpu.Interpreter;
+using static Rhea.SoftCpu.Translator.GuestRegister;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>Instructions whose encoding says an operand where the host's register does not fit: in the opcode, or as an absolute address.</summary>
+internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
+{
+    private readonly Emitter _code = site.Code;
+
+    public static bool Knows(Code code) => code is Code.Lea_r32_m or Code.Lea_r64_m or Code.Mov_r8_imm8 or Code.Mov_r32_imm32 or Code.Mov_r64_imm64
+        or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
+        or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
+
+    public static bool DoesNothing(Code code) => code.Mnemonic() is Mnemonic.Nop or Mnemonic.Endbr32 or Mnemonic.Endbr64;
+
+    public bool Fits(in Op op) => (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
+        : !op.Has(OpFlags.Memory) || (op.AddressShift <= 32 && memory.CanReach(in op)) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m && CanCompute(in op));
+
+    public void Emit(in Op op)
+    {
+        switch ((Code)op.Code)
+        {
+            case Code.Lea_r32_m:
+                EmitLea(in op, wide: false);
+                break;
+            case Code.Lea_r64_m:
+                EmitLea(in op, wide: true);
+                break;
+            case Code.Mov_r8_imm8:
+                EmitByte(in op);
+                break;
+            case Code.Mov_r32_imm32:
+                EmitConstant(in op, (uint)op.Immediate);
+                break;
+            case Code.Mov_r64_imm64:
+                EmitConstant(in op, (ulong)op.Immediate);
+                break;
+            case Code.Xchg_r32_EAX or Code.Xchg_r64_RAX:
+                EmitExchange(in op, (Code)op.Code == Code.Xchg_r64_RAX);
+                break;
+            case Code.Bswap_r32 or Code.Bswap_r64:
+                EmitSwap(in op, (Code)op.Code == Code.Bswap_r64);
+                break;
+            case Code.Inc_r32 or Code.Dec_r32:
+                EmitCount(in op);
+                break;
+            default:
+                EmitAbsolute(in op);
+                break;
+        }
+    }
+
+    private static bool CanCompute(in Op op) => op.AddressShift <= 32 && op.Displacement == (int)op.Displacement && op.Base != FrameOffset.BlockIp;
+
+    private void EmitLea(in Op op, bool wide)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), to = HostOf(number) is >= 0 and var host ? host : Temporary;
+        memory.Compute(in op, to, wide && op.AddressShift == 0);
+        if (to == Temporary) _code.Store(Slot(number), Temporary);
+    }
+
+    private void EmitByte(in Op op)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), host = HostOf(number);
+        bool high = FrameOffset.IsHighByte(op.R0);
+        if (host < 0)
+        {
+            _code.Byte(0xC6);
+            _code.ModRm(0, Slot(number));
+        }
+        else
+        {
+            _code.Rex(false, 0, -1, host, force: !high && host >= 4);
+            _code.Byte(0xB0 | (host & 7) | (high ? 4 : 0));
+        }
+
+        _code.Byte((int)op.Immediate);
+    }
+
+    private void EmitConstant(in Op op, ulong value)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), to = HostOf(number) is >= 0 and var host ? host : Temporary;
+        _code.Constant(to, value);
+        if (to == Temporary) _code.Store(Slot(number), Temporary);
+    }
+
+    private void EmitExchange(in Op op, bool wide)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), with = Bring(number);
+        _code.Op(0x87, wide, HostRegister.Rax, with);
+        if (with == Temporary) _code.Store(Slot(number), Temporary);
+    }
+
+    private void EmitSwap(in Op op, bool wide)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), host = Bring(number);
+        _code.Rex(wide, 0, -1, host);
+        _code.Byte(0x0F);
+        _code.Byte(0xC8 | (host & 7));
+        if (host == Temporary) _code.Store(Slot(number), Temporary);
+    }
+
+    /// <summary>INC and DEC of one byte, which are REX prefixes in 64-bit code.</summary>
+    private void EmitCount(in Op op)
+    {
+        const uint Carry = 1;
+        if ((site.LiveFlags & Carry) != 0) site.Flags.Need();
+        _code.Op(0xFF, false, (Code)op.Code == Code.Dec_r32 ? 1 : 0, Bring(FrameOffset.GeneralNumber(op.R0)));
+        site.Flags.Changed();
+    }
+
+    private void EmitAbsolute(in Op op)
+    {
+        bool wide = (Code)op.Code is Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX, write = (Code)op.Code is Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX;
+        memory.Reach(in op, wide ? 8 : 4, write);
+        _code.Op(write ? 0x89 : 0x8B, wide, HostRegister.Rax, new HostAddress(Address));
+    }
+
+    private int Bring(int number)
+    {
+        int host = HostOf(number);
+        if (host >= 0) return host;
+        _code.Load(Temporary, Slot(number));
+        return Temporary;
+    }
+}

@@ -1,0 +1,86 @@
+using Iced.Intel;
+using Rhea.SoftCpu.Interpreter;
+using static Rhea.SoftCpu.Translator.GuestRegister;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>PUSH, POP and LEAVE of the mode's own size.</summary>
+internal sealed class StackInstruction(Site site, MemoryAccess memory)
+{
+    private readonly Emitter _code = site.Code;
+
+    private int Size => site.Code64 ? 8 : 4;
+
+    public bool Fits(in Op op) => (Code)op.Code switch
+    {
+        Code.Push_r64 or Code.Pop_r64 or Code.Pushq_imm8 or Code.Pushq_imm32 or Code.Leaveq => site.Code64,
+        Code.Push_r32 or Code.Pop_r32 or Code.Pushd_imm8 or Code.Pushd_imm32 or Code.Leaved => !site.Code64,
+        _ => false,
+    };
+
+    public void Emit(in Op op)
+    {
+        switch ((Code)op.Code)
+        {
+            case Code.Push_r64 or Code.Push_r32:
+                Reserve();
+                int number = FrameOffset.GeneralNumber(op.R0);
+                if (HostOf(number) < 0) _code.Load(Temporary, Slot(number));
+                Store(HostOf(number) < 0 ? Temporary : HostOf(number));
+                Move(-Size);
+                break;
+            case Code.Pop_r64 or Code.Pop_r32:
+                EmitPop(FrameOffset.GeneralNumber(op.R0));
+                break;
+            case Code.Leaveq or Code.Leaved:
+                EmitLeave();
+                break;
+            default:
+                Reserve();
+                _code.Op(0xC7, site.Code64, 0, new HostAddress(Address));
+                _code.Int32((int)op.Immediate);
+                Move(-Size);
+                break;
+        }
+    }
+
+    /// <summary>Leaves the host address of what is pushed next in R10. The stack pointer does not move yet.</summary>
+    public void Reserve()
+    {
+        site.Flags.Release();
+        _code.Lea(Address, new HostAddress(StackPointer, -Size), site.Code64);
+        memory.Check(Size, write: true);
+    }
+
+    /// <summary>Leaves the host address of the top of the stack in R10.</summary>
+    public void Top()
+    {
+        site.Flags.Release();
+        _code.Op(0x8B, site.Code64, Address, StackPointer);
+        memory.Check(Size, write: false);
+    }
+
+    /// <summary>Stores a host register where <see cref="Reserve"/> found room.</summary>
+    public void Store(int from) => _code.Op(0x89, site.Code64, from, new HostAddress(Address));
+
+    /// <summary>Moves the stack pointer, and no flags.</summary>
+    public void Move(int bytes) => _code.Lea(StackPointer, new HostAddress(StackPointer, bytes), site.Code64);
+
+    private void EmitPop(int number)
+    {
+        Top();
+        int host = HostOf(number), to = host < 0 ? Temporary : host;
+        if (to != StackPointer) Move(Size); // POP RSP: what was read stays
+        _code.Op(0x8B, site.Code64, to, new HostAddress(Address));
+        if (host < 0) _code.Store(Slot(number), Temporary);
+    }
+
+    private void EmitLeave()
+    {
+        site.Flags.Release();
+        _code.Op(0x8B, site.Code64, Address, BasePointer);
+        memory.Check(Size, write: false);
+        _code.Lea(StackPointer, new HostAddress(BasePointer, Size), site.Code64);
+        _code.Op(0x8B, site.Code64, BasePointer, new HostAddress(Address));
+    }
+}

@@ -1,0 +1,141 @@
+using Rhea.SoftCpu.Interpreter;
+using static Rhea.SoftCpu.Translator.HostRegister;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>The pieces of code that all blocks share: the way in, the way out, and the call of the interpreter for one instruction.</summary>
+/// <remarks>
+/// In the code of a block the registers are as <see cref="GuestRegister"/> says, the sixteen vector registers hold the guest's, MXCSR
+/// is the guest's, and RSP is aligned to 16. System V AMD64 ABI, 3.2, says what a call from and to C# keeps.
+/// </remarks>
+internal sealed class Stubs
+{
+    private const int Vectors = 16;
+    private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
+
+    private readonly Emitter _code;
+    private readonly int _leave;
+
+    /// <param name="code">Where to emit.</param>
+    /// <param name="interpret">The address of the function that runs one op: (frame, op) → 0 to go on behind it, else what the way out returns.</param>
+    public Stubs(Emitter code, nint interpret)
+    {
+        _code = code;
+        Enter = code.Position;
+        EmitEnter();
+        ExitAt = code.Position;
+        code.Store(Frame(FrameOffset.Rip), GuestRegister.Address);
+        Spill();
+        code.Op(0x33, false, Rax, Rax);
+        _leave = code.Position;
+        EmitLeave();
+        Interpret = code.Position;
+        EmitInterpret(interpret, flags: false);
+        InterpretFlags = code.Position;
+        EmitInterpret(interpret, flags: true);
+    }
+
+    /// <summary>A function (frame, code) that runs a block and what is linked to it.</summary>
+    public int Enter { get; }
+
+    /// <summary>Where a block jumps to leave, with RIP in R10 and the flags in the frame.</summary>
+    public int ExitAt { get; }
+
+    /// <summary>What a block calls, with the op's place in the arena in R10 and the flags in the frame.</summary>
+    public int Interpret { get; }
+
+    /// <summary>The same; afterwards the flags are in RFLAGS too.</summary>
+    public int InterpretFlags { get; }
+
+    /// <summary>From RFLAGS to the frame; RFLAGS stays.</summary>
+    public static void SaveFlags(Emitter code)
+    {
+        code.Move(R11, Rax);
+        code.Byte(0x9F); // lahf
+        code.Bytes([0x0F, 0x90, 0xC0]); // seto al
+        code.StoreWord(Frame(FrameOffset.Flags), Rax);
+        code.Move(Rax, R11);
+    }
+
+    /// <summary>From the frame to RFLAGS.</summary>
+    public static void LoadFlags(Emitter code)
+    {
+        code.Move(R11, Rax);
+        code.LoadWord(Rax, Frame(FrameOffset.Flags));
+        code.Bytes([0x04, 0x7F]); // add al, 7Fh: overflows when AL is 1
+        code.Byte(0x9E); // sahf
+        code.Move(Rax, R11);
+    }
+
+    private static HostAddress Frame(int offset) => new(GuestRegister.State, offset);
+
+    private void EmitEnter()
+    {
+        foreach (int register in Saved) Push(register);
+        _code.Arithmetic(5, true, Rsp, 8);
+        _code.Move(Rbp, Rdi);
+        _code.Move(R10, Rsi);
+        Mxcsr(store: true, FrameOffset.HostMxcsr);
+        Fill();
+        _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
+    }
+
+    private void EmitLeave()
+    {
+        _code.Arithmetic(0, true, Rsp, 8);
+        foreach (int register in Saved.Reverse()) Pop(register);
+        _code.Byte(0xC3);
+    }
+
+    private void EmitInterpret(nint interpret, bool flags)
+    {
+        Spill();
+        _code.Move(Rdi, Rbp);
+        _code.Load(Rsi, Frame(FrameOffset.Arena));
+        _code.Op(0x03, true, Rsi, R10);
+        _code.Arithmetic(5, true, Rsp, 8);
+        _code.Constant(Rax, (ulong)interpret);
+        _code.Bytes([0xFF, 0xD0]); // call rax
+        _code.Arithmetic(0, true, Rsp, 8);
+        _code.Op(0x85, false, Rax, Rax);
+        int leave = _code.Jump(Condition.NotEqual);
+        Fill();
+        if (flags) LoadFlags(_code);
+        _code.Byte(0xC3);
+        _code.Bind(leave);
+        _code.Arithmetic(0, true, Rsp, 8); // the return address
+        _code.JumpTo(_leave);
+    }
+
+    /// <summary>All of the guest's registers to the frame, and the host's MXCSR back.</summary>
+    private void Spill()
+    {
+        for (var i = 0; i < 16; i++)
+            if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Store(GuestRegister.Slot(i), host);
+        for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
+        Mxcsr(store: true, FrameOffset.Mxcsr);
+        Mxcsr(store: false, FrameOffset.HostMxcsr);
+    }
+
+    private void Fill()
+    {
+        Mxcsr(store: false, FrameOffset.Mxcsr);
+        for (var i = 0; i < Vectors; i++) _code.Op(0x0F10, false, i, Frame(FrameOffset.Vector(i)));
+        for (var i = 0; i < 16; i++)
+            if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Load(host, GuestRegister.Slot(i));
+    }
+
+    private void Mxcsr(bool store, int offset) => _code.Op(0x0FAE, false, store ? 3 : 2, Frame(offset));
+
+    private void Push(int register)
+    {
+        _code.Rex(false, 0, -1, register);
+        _code.Byte(0x50 | (register & 7));
+    }
+
+    private void Pop(int register)
+    {
+        _code.Rex(false, 0, -1, register);
+        _code.Byte(0x58 | (register & 7));
+    }
+}

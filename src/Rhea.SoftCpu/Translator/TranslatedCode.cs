@@ -1,0 +1,185 @@
+using System.Runtime.InteropServices;
+using Rhea.Core.Cpu;
+using Rhea.Host;
+using Rhea.SoftCpu.CodeCache;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.X86;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>One processor's translated blocks: makes them, runs them, links their jumps, and takes them back when their code changes.</summary>
+/// <remarks>
+/// UNSAFE: calls what it has written. SAFETY: only the processor's own thread runs or changes this memory; a translation is replaced
+/// by a jump out, never freed, until all are dropped between two blocks.
+/// </remarks>
+internal sealed unsafe class TranslatedCode : IDisposable
+{
+    private const int MemoryBytes = 64 << 20, MaskedExceptions = 0x1F80;
+    private const int Continue = 0, Faulted = 1, Left = 2, Failed = 3;
+
+    private readonly Cpu _cpu;
+    private readonly CodeMemory _memory = new(MemoryBytes);
+    private readonly Emitter _code;
+    private readonly BlockTranslator _translator;
+    private readonly Stubs _stubs;
+    private readonly int _firstBlock;
+    private readonly JumpPlace* _jumps = (JumpPlace*)NativeMemory.AllocZeroed((nuint)Exits.Lookups, (nuint)sizeof(JumpPlace));
+    private readonly List<Exit> _exits = [];
+    private readonly List<Link> _links = [];
+    private GCHandle _handle;
+    private Exception? _failure;
+
+    public TranslatedCode(Cpu cpu, nint arena)
+    {
+        _cpu = cpu;
+        _code = new Emitter(_memory.WriteAddress, MemoryBytes);
+        _stubs = new Stubs(_code, (nint)(delegate* unmanaged<nint, Op*, int>)&Interpret);
+        _firstBlock = _code.Position;
+        _translator = new BlockTranslator(_code, _stubs, arena);
+        _handle = GCHandle.Alloc(this);
+        ref FrameHead head = ref cpu.Head;
+        (head.Handle, head.Arena, head.JumpTable) = (GCHandle.ToIntPtr(_handle), arena, (nint)_jumps);
+    }
+
+    /// <summary>Instructions are counted. To be changed only when there is no translation.</summary>
+    public bool Counts { get; set; }
+
+    /// <summary>The longest block still fits.</summary>
+    public bool HasRoom => _code.Room >= BlockTranslator.MaxBytes;
+
+    /// <summary>Code of this mode can be translated, and its floating-point exceptions are masked, so that the host's are.</summary>
+    public bool CanRun => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions;
+
+    public void Translate(Block* block)
+    {
+        int number = _exits.Count + 1;
+        if (!_translator.Translate(block, Counts, _exits, number))
+        {
+            block->Runs = int.MinValue;
+            return;
+        }
+
+        nint page = block->Host & ~0xFFF;
+        for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link(page + _exits[i].Target, block->Mode, 0));
+    }
+
+    /// <summary>Runs a translated block at the processor's RIP, and all that follows as long as it is translated too.</summary>
+    public Step Run(Block* block, ref long budget)
+    {
+        ref FrameHead head = ref _cpu.Head;
+        ref CpuState state = ref _cpu.State;
+        if (head.LastExit != 0) LinkTo(block, head.LastExit);
+        var place = (int)(block->Host & 0xFFF);
+        head.PageIp = state.Rip - (ulong)place;
+        Remember(block, state.Rip);
+        (head.Budget, head.LastExit, head.Flags) = (budget, 0, Pack(_cpu.Flags.Value));
+        int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
+        budget = head.Budget;
+        _cpu.Flags.Value = Unpack(head.Flags);
+        if (result == Failed) throw new InvalidOperationException("an instruction failed", _failure);
+        return result == Faulted ? Step.Fault : Step.Leave;
+    }
+
+    /// <summary>The block's code has changed: nothing goes there any more. It may be running.</summary>
+    public void Unlink(Block* block)
+    {
+        Span<Link> links = CollectionsMarshal.AsSpan(_links);
+        for (int number = block->Incoming; number != 0; number = links[number - 1].NextIncoming)
+        {
+            Exit exit = _exits[number - 1];
+            _code.PointAt(exit.First, exit.FirstStub);
+            if (exit.Second != 0) _code.PointAt(exit.Second, exit.SecondStub);
+        }
+
+        _code.JumpFrom(block->Entry, block->StartStub);
+    }
+
+    public void Clear()
+    {
+        _code.Position = _firstBlock;
+        _exits.Clear();
+        _links.Clear();
+        _cpu.Head.LastExit = 0;
+        NativeMemory.Clear(_jumps, (nuint)(Exits.Lookups * sizeof(JumpPlace)));
+    }
+
+    public void Dispose()
+    {
+        NativeMemory.Free(_jumps);
+        _memory.Dispose();
+        _handle.Free();
+    }
+
+    /// <summary>What generated code calls for an instruction that it does not do itself.</summary>
+    [UnmanagedCallersOnly]
+    private static int Interpret(nint frame, Op* op)
+    {
+        var code = (TranslatedCode)GCHandle.FromIntPtr(((FrameHead*)frame - 1)->Handle).Target!;
+        try
+        {
+            return code.Interpret(op);
+        }
+        catch (Exception failure) // it must not pass through generated code
+        {
+            code._failure = failure;
+            return Failed;
+        }
+    }
+
+    private int Interpret(Op* op)
+    {
+        ref FrameHead head = ref _cpu.Head;
+        ref CpuState state = ref _cpu.State;
+        Block* block = (Block*)(op - op->Number) - 1;
+        _cpu.Flags.Value = Unpack(head.Flags);
+        state.Rip = _cpu.BlockIp = Clip(head.PageIp + (ulong)(block->Host & 0xFFF));
+        Step step = HandlerTable.Call(_cpu, in *op);
+        head.Flags = Pack(_cpu.Flags.Value);
+        if (step == Step.Next && !block->Dead && !_cpu.Attention && (state.Mxcsr & MaskedExceptions) == MaskedExceptions) return Continue;
+        if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);
+        else if (step != Step.Leave) state.Rip = Clip(_cpu.BlockIp + op->Offset);
+        int done = op->Number + (step is Step.Next or Step.Leave ? 1 : 0);
+        if (Counts) head.Budget += block->Count - done;
+        return step == Step.Fault ? Faulted : Left;
+    }
+
+    /// <summary>So that the next jump leads to the block without leaving.</summary>
+    private void LinkTo(Block* block, int number)
+    {
+        ref Link link = ref CollectionsMarshal.AsSpan(_links)[number - 1];
+        if (block->Host != link.Host || block->Mode != link.Mode || block->SecondPage != 0) return;
+        Exit exit = _exits[number - 1];
+        _code.PointAt(exit.First, exit.Second != 0 && block->NeedsFlags ? exit.FirstStub : block->Entry);
+        if (exit.Second != 0) _code.PointAt(exit.Second, block->Entry);
+        link.NextIncoming = block->Incoming;
+        block->Incoming = number;
+    }
+
+    /// <summary>So that the next indirect jump finds the block.</summary>
+    private void Remember(Block* block, ulong ip)
+    {
+        ref FrameHead head = ref _cpu.Head;
+        JumpPlace* place = _jumps + Exits.LookupIndex(ip);
+        *place = new JumpPlace { Ip = ip, Key = head.Key, Code = _memory.RunAddress + block->Entry, PageIp = head.PageIp };
+    }
+
+    private ulong Clip(ulong ip) => _cpu.Code64 ? ip : (uint)ip;
+
+    /// <summary>As SETO and LAHF give them.</summary>
+    private static ulong Pack(uint flags) => (flags >> 11 & 1) | ((flags & Rflags.Status & ~Rflags.Overflow) | Rflags.One) << 8;
+
+    private static uint Unpack(ulong flags) => (uint)(flags & 1) << 11 | ((uint)(flags >> 8) & Rflags.Status & ~Rflags.Overflow);
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct JumpPlace
+    {
+        public ulong Ip, Key;
+        public nint Code;
+        public ulong PageIp;
+    }
+
+    /// <param name="Host">What the jump leads to.</param>
+    /// <param name="Mode">Of the block it is in.</param>
+    /// <param name="NextIncoming">The number of the next jump that is linked to the same block.</param>
+    private record struct Link(nint Host, BlockMode Mode, int NextIncoming);
+}

@@ -1,0 +1,235 @@
+using Iced.Intel;
+using Rhea.Core.Cpu;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Rhea.Tests.SoftCpu;
+
+/// <summary>What is special about translated code; what instructions do is compared in <see cref="Differential.DifferentialTests"/>.</summary>
+public class TranslatorTests
+{
+    [Theory]
+    [InlineData(long.MaxValue)]
+    [InlineData(1_000_000)]
+    public void A_loop_counts_through_memory(long budget)
+    {
+        using var bench = new CpuBench(warmth: 2);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.xor(eax, eax);
+            code.mov(ecx, 100_000);
+            code.Label(ref again);
+            code.add(rax, rcx);
+            code.mov(__qword_ptr[rsp - 8], rax);
+            code.mov(r9, __qword_ptr[rsp - 8]);
+            code.sub(rcx, 1);
+            code.jnz(again);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run(budget));
+        Assert.Equal(5_000_050_000UL, bench.State.General[0]);
+        Assert.Equal(5_000_050_000UL, bench.State.General[9]);
+    }
+
+    [Fact]
+    public void A_budget_ends_exactly_where_the_interpreters_does()
+    {
+        using CpuBench translated = Counting(0), interpreted = Counting(-1);
+        for (var budget = 1; budget < 60; budget++)
+        {
+            Assert.Equal(interpreted.Run(budget), translated.Run(budget));
+            Assert.Equal(interpreted.State.Rip, translated.State.Rip);
+            Assert.Equal(interpreted.State.Rflags, translated.State.Rflags);
+            Assert.Equal(interpreted.State.General[0], translated.State.General[0]);
+        }
+
+        static CpuBench Counting(int warmth)
+        {
+            var bench = new CpuBench(warmth: warmth);
+            bench.Assemble(64, 0x7000, code =>
+            {
+                Label again = code.CreateLabel(), odd = code.CreateLabel();
+                code.Label(ref again);
+                code.add(rax, 3);
+                code.test(al, 1);
+                code.jnz(odd);
+                code.inc(rbx);
+                code.cpuid();
+                code.Label(ref odd);
+                code.push(rax);
+                code.pop(rcx);
+                code.jmp(again);
+            });
+            bench.Long64(0x7000);
+            return bench;
+        }
+    }
+
+    [Fact]
+    public void A_kick_ends_an_endless_loop()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            code.add(eax, 1);
+            code.jmp(again);
+        });
+        bench.Long64(0x7000);
+        using var timer = new Timer(_ => bench.Cpu.Kick(), null, 50, Timeout.Infinite);
+
+        Assert.Equal(VcpuStop.Kicked, bench.Run(long.MaxValue));
+        Assert.InRange(bench.State.General[0], 1UL, uint.MaxValue);
+    }
+
+    [Fact]
+    public void An_instruction_can_change_the_next_one_of_its_own_block()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel(), patched = code.CreateLabel();
+            code.mov(ecx, 5);
+            code.xor(eax, eax);
+            code.Label(ref again);
+            code.mov(__byte_ptr[patched], cl); // the immediate of what follows at once
+            code.db(0x83, 0xC0); // add eax, imm8
+            code.Label(ref patched);
+            code.db(0);
+            code.loop(again);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(5UL + 4 + 3 + 2 + 1, bench.State.General[0]);
+    }
+
+    [Fact]
+    public void A_fault_shows_the_flags_of_the_instruction_before_although_the_next_would_replace_them()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Memory.Write(0x2000 + (14 * 16), 0x0000_8E00_0028_6000UL); // page fault: 28:6000
+        bench.Assemble(64, 0x6000, code => code.hlt());
+        bench.Assemble(64, 0x7000, code =>
+        {
+            code.mov(eax, 0x7FFF_FFFF);
+            code.add(eax, 1); // SF, OF, AF, PF
+            code.mov(ebx, __dword_ptr[0x7000_0000]); // not mapped
+            code.xor(ecx, ecx);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        ulong frame = bench.State.General[4]; // error code, RIP, CS, RFLAGS
+        Assert.Equal(0x700AUL, bench.Memory.Read<ulong>(frame + 8));
+        Assert.Equal(0x896UL, bench.Memory.Read<ulong>(frame + 24) & 0x8D7);
+    }
+
+    [Fact]
+    public void Code_is_found_again_after_its_page_moved()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x8000, code => Answer(code, 1));
+        bench.Assemble(64, 0xA000, code => Answer(code, 2));
+        bench.Assemble(64, 0x7000, code =>
+        {
+            code.mov(edi, 0x8000);
+            code.call(rdi);
+            code.mov(ebx, eax);
+            code.mov(__qword_ptr[0x1_3000 + (8 * 8)], 0xA007); // page 8 is now page Ah
+            code.invlpg(__[0x8000]);
+            code.call(rdi);
+            code.hlt();
+        });
+        bench.Long64(0x7000, rsp: 0x2_0000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[0]));
+
+        static void Answer(Assembler code, int value)
+        {
+            code.mov(eax, value);
+            code.ret();
+        }
+    }
+
+    [Fact]
+    public void Calls_and_jumps_go_from_page_to_page()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x8FF0, code =>
+        {
+            for (var i = 0; i < 0x10; i++) code.nop(); // falls into the next page
+            code.add(eax, 1);
+            code.ret();
+        });
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.mov(ecx, 1000);
+            code.xor(eax, eax);
+            code.Label(ref again);
+            code.call(0x8FF0);
+            code.dec(ecx);
+            code.jnz(again);
+            code.hlt();
+        });
+        bench.Long64(0x7000, rsp: 0x2_0000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1000UL, 0x2_0000UL), (bench.State.General[0], bench.State.General[4]));
+    }
+
+    [Fact]
+    public void Code_in_flat_32_bit_segments_is_translated_too()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(32, 0x7000, code =>
+        {
+            Label again = code.CreateLabel(), function = code.CreateLabel();
+            code.xor(eax, eax);
+            code.mov(ecx, 100);
+            code.Label(ref again);
+            code.push(ecx);
+            code.call(function);
+            code.pop(ecx);
+            code.dec(ecx);
+            code.jnz(again);
+            code.hlt();
+            code.Label(ref function);
+            code.push(ebp);
+            code.mov(ebp, esp);
+            code.add(eax, __dword_ptr[ebp + 8]);
+            code.leave();
+            code.ret();
+        });
+        bench.Protected32(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((5050UL, 0x9000UL), (bench.State.General[0], bench.State.General[4]));
+    }
+
+    [Fact]
+    public void An_unaligned_vector_operand_faults()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Memory.Write(0x2000 + (13 * 16), 0x0000_8E00_0028_6000UL);
+        bench.Assemble(64, 0x6000, code => code.hlt());
+        bench.Assemble(64, 0x7000, code =>
+        {
+            code.addps(xmm0, __xmmword_ptr[0x8008]);
+            code.mov(eax, 1);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(0x7000UL, bench.Memory.Read<ulong>(bench.State.General[4] + 8));
+    }
+}
