@@ -21,11 +21,13 @@ internal sealed unsafe class BlockDecoder
     private readonly Cpu _cpu;
     private readonly Reader _reader;
     private readonly Decoder[] _decoders; // 16, 32, 64 bits
+    private readonly OfferedInstructions _offered;
 
     public BlockDecoder(Cpu cpu)
     {
         _cpu = cpu;
         _reader = new Reader(cpu);
+        _offered = new OfferedInstructions(cpu.Features);
         _decoders = [Make(16), Make(32), Make(64)];
         Decoder Make(int bits) => Decoder.Create(bits, _reader, DecoderOptions.ForceReservedNop);
     }
@@ -122,7 +124,6 @@ internal sealed unsafe class BlockDecoder
         {
             Offset = (ushort)instruction.IP,
             NextOffset = (ushort)instruction.NextIP,
-            Code = (ushort)instruction.Code,
             Number = (byte)number,
             Base = FrameOffset.Zero,
             Index = FrameOffset.Zero,
@@ -172,7 +173,9 @@ internal sealed unsafe class BlockDecoder
         if (instruction.HasRepPrefix) op->Flags |= OpFlags.Rep;
         if (instruction.HasRepnePrefix) op->Flags |= OpFlags.RepNe;
         if (instruction.HasLockPrefix) op->Flags |= OpFlags.Lock;
-        op->Handler = HandlerTable.Instance.Find(instruction.Code, memory, instruction.HasLockPrefix);
+        Code code = instruction.Code;
+        if (_offered.Resolve(ref code)) op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
+        op->Code = (ushort)code;
         if (op->Handler == 0) op->Handler = (nint)(delegate*<Cpu, in Op, Step>)&Invalid;
     }
 
@@ -230,7 +233,8 @@ internal sealed unsafe class BlockDecoder
     {
         if (operand == 0) op->R0 = offset;
         else if (operand == 1) op->R1 = offset;
-        else op->R2 = offset;
+        else if (operand == 2) op->R2 = offset;
+        else op->R3 = offset;
     }
 
     private static ushort Locate(Register register) => register switch

@@ -102,7 +102,7 @@ internal static class BitChange<TChange, T>
         cpu.Flags.Value = (cpu.Flags.Value & ~Rflags.Carry) | (uint)(ulong.CreateTruncating(value) >> bit & 1);
 }
 
-/// <summary>BSF, BSR, POPCNT.</summary>
+/// <summary>BSF, BSR, TZCNT, LZCNT, POPCNT.</summary>
 internal static class BitScan<T> where T : unmanaged, IBinaryInteger<T>
 {
     private static int Size => Unsafe.SizeOf<T>() * 8;
@@ -114,6 +114,14 @@ internal static class BitScan<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Reverse(Cpu cpu, in Op op) => Reverse(cpu, in op, cpu.Get<T>(op.R1));
 
     public static Step ReverseMemory(Cpu cpu, in Op op) => cpu.Load(in op, out T value) ? Reverse(cpu, in op, value) : Step.Fault;
+
+    public static Step Trailing(Cpu cpu, in Op op) => Number(cpu, in op, cpu.Get<T>(op.R1), T.TrailingZeroCount(cpu.Get<T>(op.R1)));
+
+    public static Step TrailingMemory(Cpu cpu, in Op op) => cpu.Load(in op, out T value) ? Number(cpu, in op, value, T.TrailingZeroCount(value)) : Step.Fault;
+
+    public static Step Leading(Cpu cpu, in Op op) => Number(cpu, in op, cpu.Get<T>(op.R1), T.LeadingZeroCount(cpu.Get<T>(op.R1)));
+
+    public static Step LeadingMemory(Cpu cpu, in Op op) => cpu.Load(in op, out T value) ? Number(cpu, in op, value, T.LeadingZeroCount(value)) : Step.Fault;
 
     public static Step Count(Cpu cpu, in Op op) => Count(cpu, in op, cpu.Get<T>(op.R1));
 
@@ -134,9 +142,16 @@ internal static class BitScan<T> where T : unmanaged, IBinaryInteger<T>
         return Step.Next;
     }
 
+    /// <summary>TZCNT and LZCNT: CF tells that no bit was set, ZF that the first one was.</summary>
+    private static Step Number(Cpu cpu, in Op op, T value, T zeros)
+    {
+        cpu.Set(op.R0, zeros);
+        cpu.Flags.Value = (value == T.Zero ? Rflags.Carry : 0) | (zeros == T.Zero ? Rflags.Zero : 0);
+        return Step.Next;
+    }
+
     private static Step Count(Cpu cpu, in Op op, T value)
     {
-        if (!cpu.Features.Popcnt) return cpu.Fault(ExceptionVector.InvalidOpcode);
         cpu.Set(op.R0, T.PopCount(value));
         cpu.Flags.Value = value == T.Zero ? Rflags.Zero : 0;
         return Step.Next;
@@ -233,7 +248,6 @@ internal static class WideExchange
 
     private static Step Sixteen(Cpu cpu, in Op op, bool locked)
     {
-        if (!cpu.Features.CompareExchange16) return cpu.Fault(ExceptionVector.InvalidOpcode);
         if ((cpu.EffectiveAddress(in op) & 15) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         var expected = new UInt128(cpu.Rdx, cpu.Rax);
         if (!Swap(cpu, in op, expected, new UInt128(cpu.Rcx, cpu.Rbx), locked, out UInt128 value)) return Step.Fault;

@@ -26,6 +26,9 @@ internal static unsafe class IntegerTable
         AddExchange<ulong>(table, Code.Cmpxchg_rm64_r64, Code.Xadd_rm64_r64);
         table.Add(Code.Cmpxchg8b_m64, &WideExchange.Eight, &WideExchange.Eight, &WideExchange.EightLocked);
         table.Add(Code.Cmpxchg16b_m128, &WideExchange.Sixteen, &WideExchange.Sixteen, &WideExchange.SixteenLocked);
+        AddManipulation<uint>(table, 0);
+        AddManipulation<ulong>(table, 1);
+        AddChecksum(table);
         table.Add(Code.Daa, &Decimal.Daa);
         table.Add(Code.Das, &Decimal.Das);
         table.Add(Code.Aaa, &Decimal.Aaa);
@@ -53,9 +56,38 @@ internal static unsafe class IntegerTable
         table.Add(Code.Imul_r16_rm16_imm8 + size, &Multiply<T, TSigned>.ThreeRegisters, &Multiply<T, TSigned>.ThreeMemory);
         table.Add(Code.Bsf_r16_rm16 + size, &BitScan<T>.Forward, &BitScan<T>.ForwardMemory);
         table.Add(Code.Bsr_r16_rm16 + size, &BitScan<T>.Reverse, &BitScan<T>.ReverseMemory);
-        table.Add(Code.Tzcnt_r16_rm16 + size, &BitScan<T>.Forward, &BitScan<T>.ForwardMemory); // REP BSF to a processor without BMI1
-        table.Add(Code.Lzcnt_r16_rm16 + size, &BitScan<T>.Reverse, &BitScan<T>.ReverseMemory);
+        table.Add(Code.Tzcnt_r16_rm16 + size, &BitScan<T>.Trailing, &BitScan<T>.TrailingMemory);
+        table.Add(Code.Lzcnt_r16_rm16 + size, &BitScan<T>.Leading, &BitScan<T>.LeadingMemory);
         table.Add(Code.Popcnt_r16_rm16 + size, &BitScan<T>.Count, &BitScan<T>.CountMemory);
+    }
+
+    /// <summary>BMI1, BMI2 and ADX.</summary>
+    private static void AddManipulation<T>(HandlerTable table, int size) where T : unmanaged, IBinaryInteger<T>
+    {
+        table.Add(Code.VEX_Andn_r32_r32_rm32 + size, &BitManipulation<T>.AndNot, &BitManipulation<T>.AndNotMemory);
+        table.Add(Code.VEX_Blsr_r32_rm32 + size, &BitManipulation<T>.ResetLowest, &BitManipulation<T>.ResetLowestMemory);
+        table.Add(Code.VEX_Blsmsk_r32_rm32 + size, &BitManipulation<T>.MaskLowest, &BitManipulation<T>.MaskLowestMemory);
+        table.Add(Code.VEX_Blsi_r32_rm32 + size, &BitManipulation<T>.IsolateLowest, &BitManipulation<T>.IsolateLowestMemory);
+        table.Add(Code.VEX_Bextr_r32_rm32_r32 + size, &BitManipulation<T>.Extract, &BitManipulation<T>.ExtractMemory);
+        table.Add(Code.VEX_Bzhi_r32_rm32_r32 + size, &BitManipulation<T>.ZeroHigh, &BitManipulation<T>.ZeroHighMemory);
+        table.Add(Code.VEX_Pext_r32_r32_rm32 + size, &BitManipulation<T>.Gather, &BitManipulation<T>.GatherMemory);
+        table.Add(Code.VEX_Pdep_r32_r32_rm32 + size, &BitManipulation<T>.Scatter, &BitManipulation<T>.ScatterMemory);
+        table.Add(Code.VEX_Mulx_r32_r32_rm32 + size, &BitManipulation<T>.Multiply, &BitManipulation<T>.MultiplyMemory);
+        table.Add(Code.VEX_Shlx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<LeftShift>, &BitManipulation<T>.ShiftMemory<LeftShift>);
+        table.Add(Code.VEX_Shrx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<RightShift>, &BitManipulation<T>.ShiftMemory<RightShift>);
+        table.Add(Code.VEX_Sarx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<ArithmeticShift>, &BitManipulation<T>.ShiftMemory<ArithmeticShift>);
+        table.Add(Code.VEX_Rorx_r32_rm32_imm8 + size, &BitManipulation<T>.Rotate, &BitManipulation<T>.RotateMemory);
+        table.Add(Code.Adcx_r32_rm32 + size, &BitManipulation<T>.AddCarry, &BitManipulation<T>.AddCarryMemory);
+        table.Add(Code.Adox_r32_rm32 + size, &BitManipulation<T>.AddOverflow, &BitManipulation<T>.AddOverflowMemory);
+    }
+
+    private static void AddChecksum(HandlerTable table)
+    {
+        table.Add(Code.Crc32_r32_rm8, &Checksum<byte>.Register, &Checksum<byte>.Memory);
+        table.Add(Code.Crc32_r64_rm8, &Checksum<byte>.Register, &Checksum<byte>.Memory);
+        table.Add(Code.Crc32_r32_rm16, &Checksum<ushort>.Register, &Checksum<ushort>.Memory);
+        table.Add(Code.Crc32_r32_rm32, &Checksum<uint>.Register, &Checksum<uint>.Memory);
+        table.Add(Code.Crc32_r64_rm64, &Checksum<ulong>.Register, &Checksum<ulong>.Memory);
     }
 
     private static void AddBits<TChange>(HandlerTable table, Code register, Code immediate, bool locks) where TChange : struct, IBitChange

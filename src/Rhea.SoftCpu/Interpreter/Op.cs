@@ -53,8 +53,8 @@ internal struct Op
 
     public ushort Base, Index;
 
-    /// <summary>Operands 0 to 2, where they are registers.</summary>
-    public ushort R0, R1, R2;
+    /// <summary>Operands 0 to 3, where they are registers.</summary>
+    public ushort R0, R1, R2, R3;
 
     /// <summary>Of the first byte of this and of the next instruction from the start of the block.</summary>
     public ushort Offset, NextOffset;

@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using Rhea.Core.Cpu;
 using Rhea.X86;
 
@@ -56,10 +58,25 @@ internal static class SystemInstructions
 
     public static Step Rdtscp(Cpu cpu, in Op op)
     {
-        if (!cpu.Features.Rdtscp) return cpu.Fault(ExceptionVector.InvalidOpcode);
         Step step = Rdtsc(cpu, in op);
         if (step == Step.Next) cpu.Rcx = (uint)cpu.State.TscAux;
         return step;
+    }
+
+    public static Step Rdpid(Cpu cpu, in Op op)
+    {
+        cpu.Set(op.R0, cpu.State.TscAux);
+        return Step.Next;
+    }
+
+    /// <summary>RDRAND and RDSEED: the host's random numbers never run out, which CF tells.</summary>
+    public static Step Random<T>(Cpu cpu, in Op op) where T : unmanaged
+    {
+        T value = default;
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        cpu.Set(op.R0, value);
+        cpu.Flags.Value = Rflags.Carry;
+        return Step.Next;
     }
 
     /// <summary>No performance counter is implemented.</summary>
@@ -93,12 +110,12 @@ internal static class SystemInstructions
 
     /// <summary>MONITOR: nothing is watched, because MWAIT may end for any reason.</summary>
     public static Step Monitor(Cpu cpu, in Op op) =>
-        !cpu.Features.Monitor || cpu.Cpl != 0 ? cpu.Fault(ExceptionVector.InvalidOpcode) : Step.Next;
+        cpu.Cpl != 0 ? cpu.Fault(ExceptionVector.InvalidOpcode) : Step.Next;
 
     /// <summary>MWAIT ends at once.</summary>
     public static Step Mwait(Cpu cpu, in Op op)
     {
-        if (!cpu.Features.Monitor || cpu.Cpl != 0) return cpu.Fault(ExceptionVector.InvalidOpcode);
+        if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.InvalidOpcode);
         Thread.Yield();
         return cpu.LeaveAfter(in op);
     }

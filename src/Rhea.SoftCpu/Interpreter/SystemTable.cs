@@ -103,6 +103,10 @@ internal static unsafe class SystemTable
         table.Add(Code.Cpuid, &SystemInstructions.Cpuid);
         table.Add(Code.Rdtsc, &SystemInstructions.Rdtsc);
         table.Add(Code.Rdtscp, &SystemInstructions.Rdtscp);
+        table.Add(Code.Rdpid_r32, &SystemInstructions.Rdpid);
+        table.Add(Code.Rdpid_r64, &SystemInstructions.Rdpid);
+        AddRandom(table, Code.Rdrand_r16);
+        AddRandom(table, Code.Rdseed_r16);
         table.Add(Code.Rdpmc, &SystemInstructions.Rdpmc);
         table.Add(Code.Rdmsr, &SystemInstructions.Rdmsr);
         table.Add(Code.Wrmsr, &SystemInstructions.Wrmsr);
@@ -130,5 +134,12 @@ internal static unsafe class SystemTable
         table.Add(Code.Sysexitq, &SystemCalls.Sysexit64);
         table.Add(Code.Swapgs, &SystemCalls.SwapGs);
         table.Add(Code.Rsm, &SystemManagement.Resume);
+    }
+
+    private static void AddRandom(HandlerTable table, Code first)
+    {
+        table.Add(first, &SystemInstructions.Random<ushort>);
+        table.Add(first + 1, &SystemInstructions.Random<uint>);
+        table.Add(first + 2, &SystemInstructions.Random<ulong>);
     }
 }

@@ -13,10 +13,6 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
 
     public bool LahfIn64Bit { get; } = Bit(Find(leaves, 0x8000_0001, 0).Ecx, 0);
 
-    public bool CompareExchange16 { get; } = Bit(Find(leaves, 1, 0).Ecx, 13);
-
-    public bool Popcnt { get; } = Bit(Find(leaves, 1, 0).Ecx, 23);
-
     public bool X2Apic { get; } = Bit(Find(leaves, 1, 0).Ecx, 21);
 
     public bool SystemCalls { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 11);
@@ -24,10 +20,6 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
     public bool LongMode { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 29);
 
     public bool NoExecute { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 20);
-
-    public bool Rdtscp { get; } = Bit(Find(leaves, 0x8000_0001, 0).Edx, 27);
-
-    public bool Monitor { get; } = Bit(Find(leaves, 1, 0).Ecx, 3);
 
     public bool Smap { get; } = Bit(Find(leaves, 7, 0).Ebx, 20);
 

@@ -18,18 +18,20 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     private readonly SoftAccelerator _accelerator;
     private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
 
-    /// <param name="model">As <c>-cpu</c> takes it.</param>
+    /// <param name="model">As for <c>-cpu</c>: a model, then features to add.</param>
     /// <param name="warmth">How often code is interpreted before it is translated; negative: always.</param>
     public CpuBench(string model = "max", int warmth = -1)
     {
         _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message), warmth);
+        string[] words = model.Split(',');
+        var config = new CpuConfig { Model = words[0], Features = [.. words[1..].Select(name => new KeyValuePair<string, bool>(name, true))] };
         var root = MemoryRegion.Frame("system", MemoryRegion.Everything);
         root.Add(0, MemoryRegion.Ram(_ram));
         root.Add(0xFFFF_0000, MemoryRegion.Window("rom", MemoryRegion.Ram(_ram), 0xF_0000, 0x1_0000));
         var space = new AddressSpace(root);
         _accelerator.Attach(space, space);
         Memory = new GuestMemory(space);
-        Cpu = _accelerator.CreateVcpu(0, CpuModel.Build(new CpuConfig { Model = model }, new SmpConfig(), 0, _accelerator.Supported), this);
+        Cpu = _accelerator.CreateVcpu(0, CpuModel.Build(config, new SmpConfig(), 0, _accelerator.Supported), this);
         Registers.Reset(0x663);
         Cpu.Write(Registers);
     }

@@ -44,8 +44,31 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         _ => false,
     };
 
+    /// <summary>The three-byte prefix, or the shorter one where it can say the same.</summary>
+    private byte[] EncodeVex(OpCodeInfo info)
+    {
+        bool hasVector = false;
+        for (var i = 0; i < info.OpCount; i++)
+            hasVector |= info.GetOpKind(i) is OpCodeOperandKind.r32_vvvv or OpCodeOperandKind.r64_vvvv or OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.ymm_vvvv;
+        int inverted = is64 ? _random.Below(8) : 7, vector = hasVector ? _random.Below(16) : 15; // of R, X, B and vvvv
+        int length = info.IsLIG ? _random.Below(2) : (int)info.L, width = info.IsWIG ? _random.Below(2) : (int)info.W;
+        int prefix = info.MandatoryPrefix switch { MandatoryPrefix.P66 => 1, MandatoryPrefix.PF3 => 2, MandatoryPrefix.PF2 => 3, _ => 0 };
+        int map = info.Table switch { OpCodeTableKind.T0F => 1, OpCodeTableKind.T0F38 => 2, _ => 3 };
+        int modrm = _random.OneIn(2) ? _random.Below(256) | 0xC0 : _random.Below(0xC0);
+        if (info.IsGroup) modrm = modrm & ~0x38 | info.GroupIndex << 3;
+        int tail = vector << 3 | length << 2 | prefix;
+        List<byte> bytes = map == 1 && width == 0 && (inverted & 3) == 3 && _random.OneIn(2)
+            ? [0xC5, (byte)(inverted >> 2 << 7 | tail)]
+            : [0xC4, (byte)(inverted << 5 | map), (byte)(width << 7 | tail)];
+        bytes.Add((byte)info.OpCode);
+        bytes.Add((byte)modrm);
+        while (bytes.Count < 32) bytes.Add((byte)_random.Next());
+        return [.. bytes];
+    }
+
     private byte[] Encode(OpCodeInfo info)
     {
+        if (info.Encoding == EncodingKind.VEX) return EncodeVex(info);
         var bytes = new List<byte>(32);
         if (info.CanUseLockPrefix && _random.OneIn(6)) bytes.Add(0xF0);
         if (info.CanUseRepPrefix && _random.OneIn(2)) bytes.Add(0xF3);

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Rhea.Tests.SoftCpu.Differential;
 
-/// <summary>Each instruction of <c>-cpu qemu64</c> on the software processor, interpreted and translated, and on the host's own; all must agree.</summary>
+/// <summary>Each instruction of <c>-cpu max</c> on the software processor, interpreted and translated, and on the host's own; all must agree.</summary>
 /// <remarks>RHEA_TEST_ALL=1 makes it twenty times as many cases.</remarks>
 public class DifferentialTests
 {

@@ -31,7 +31,7 @@ internal sealed class SoftProcessor : IDisposable
         board.SmmSystem.Add(0, MemoryRegion.Window("all", board.System, 0, MemoryRegion.Everything));
         _accelerator = new SoftAccelerator(warmth: warmth);
         _accelerator.Attach(board.Memory, board.SmmMemory);
-        IReadOnlyList<CpuidLeaf> model = CpuModel.Build(new CpuConfig { Model = "qemu64" }, new SmpConfig(), 0, _accelerator.Supported);
+        IReadOnlyList<CpuidLeaf> model = CpuModel.Build(new CpuConfig { Model = "max" }, new SmpConfig(), 0, _accelerator.Supported);
         _vcpu = _accelerator.CreateVcpu(0, model, new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, null, () => -1));
         MapPages();
         WriteSystem();
