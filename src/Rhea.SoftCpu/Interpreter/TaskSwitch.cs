@@ -24,7 +24,7 @@ internal static class TaskSwitch
     public static bool Enter(Cpu cpu, Selector selector, TaskSwitchReason reason, uint external = 0)
     {
         bool returns = reason == TaskSwitchReason.Return;
-        ExceptionVector wrong = returns || reason == TaskSwitchReason.Interrupt ? ExceptionVector.InvalidTss : ExceptionVector.GeneralProtection;
+        ExceptionVector wrong = returns ? ExceptionVector.InvalidTss : ExceptionVector.GeneralProtection;
         if (selector.IsNull || selector.InLdt) return cpu.Refuse(wrong, selector.Error | external);
         if (!Descriptors.Read(cpu, selector, out Descriptor descriptor, wrong, external)) return false;
         bool wide = (descriptor.Type & 8) != 0, busy = (descriptor.Type & 2) != 0;
