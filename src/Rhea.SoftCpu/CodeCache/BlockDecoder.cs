@@ -70,11 +70,12 @@ internal sealed unsafe class BlockDecoder
         Span<byte> bytes = stackalloc byte[LongestInstruction];
         if (!_cpu.Mmu.FetchBytes(linear, bytes, out int count)) return false;
         *into = new Block { Mode = _cpu.BlockMode };
-        DecodeOne(bytes[..count], into);
-        return true;
+        return DecodeOne(bytes[..count], into)
+            || _cpu.Mmu.FetchBytes(linear + (ulong)count, bytes[count..], out _); // the rest of it is where nothing can be fetched
     }
 
-    private void DecodeOne(ReadOnlySpan<byte> bytes, Block* into)
+    /// <summary>False when there is more of the instruction.</summary>
+    private bool DecodeOne(ReadOnlySpan<byte> bytes, Block* into)
     {
         fixed (byte* start = bytes)
         {
@@ -82,10 +83,12 @@ internal sealed unsafe class BlockDecoder
             Decoder decoder = _decoders[(int)(_cpu.BlockMode & (BlockMode.Code32 | BlockMode.Code64))];
             decoder.IP = 0;
             decoder.Decode(out Instruction instruction);
+            bool whole = decoder.LastError != DecoderError.NoMoreBytes;
             Op* op = Block.Ops(into);
             Translate(in instruction, op, 0);
             (into->Count, into->Length) = (1, op->NextOffset);
             Close(op + 1, 1, op->NextOffset);
+            return whole;
         }
     }
 
@@ -176,7 +179,9 @@ internal sealed unsafe class BlockDecoder
         Code code = instruction.Code;
         if (_offered.Resolve(ref code)) op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
         op->Code = (ushort)code;
-        if (op->Handler == 0) op->Handler = (nint)(delegate*<Cpu, in Op, Step>)&Invalid;
+        if (op->Handler == 0) op->Handler = code == Code.INVALID && instruction.Length == LongestInstruction
+            ? (nint)(delegate*<Cpu, in Op, Step>)&SoftwareInterrupts.TooLong
+            : (nint)(delegate*<Cpu, in Op, Step>)&Invalid;
     }
 
     private void SetMemory(in Instruction instruction, Op* op)

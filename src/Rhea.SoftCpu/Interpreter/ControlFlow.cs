@@ -85,5 +85,8 @@ internal static class SoftwareInterrupts
 
     public static Step Into(Cpu cpu, in Op op) => cpu.Flags.Overflow ? Delivery.Software(cpu, in op, (byte)ExceptionVector.Overflow) : Step.Next;
 
+    /// <summary>More than fifteen bytes (Intel SDM vol. 3, 6.15, interrupt 13).</summary>
+    public static Step TooLong(Cpu cpu, in Op op) => cpu.Fault(ExceptionVector.GeneralProtection, 0);
+
     public static Step Undefined(Cpu cpu, in Op op) => cpu.Fault(ExceptionVector.InvalidOpcode);
 }
