@@ -42,7 +42,8 @@ public static class PcI440fx
 
         var interrupts = new PcInterrupts(host.Accelerator.Platform);
         board.IsaIrq = irq => interrupts.Isa[irq];
-        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host.Accelerator, interrupts);
+        PortCaller? caller = config.Switches is { VmPort: true, I8042: true } ? new PortCaller() : null;
+        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host.Accelerator, interrupts, caller);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
         board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
@@ -56,6 +57,8 @@ public static class PcI440fx
         AddSerialPorts(board, config);
         I82078 floppies = AddFloppies(board, config);
         AddKeyboard(board, config);
+        if (caller is not null) AddVmPort(board, config, caller, cpu.Any(leaf => leaf.Leaf == 1 && (leaf.Ecx & X2ApicFeature) != 0));
+        AddPort92(board);
         Piix3Ide ide = board.Add("/machine/piix3/ide", pci, new PciAddress(SouthBridge, 1).Number, slot => new Piix3Ide(slot, board.Ports, board.IsaIrq));
         AddDrives(board, config);
         Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci) : null;
@@ -78,7 +81,7 @@ public static class PcI440fx
     }
 
     /// <summary>Returns what CPUID says on the first.</summary>
-    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, IAccelerator accelerator, PcInterrupts interrupts)
+    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, IAccelerator accelerator, PcInterrupts interrupts, PortCaller? caller)
     {
         for (var index = 0; index < config.Smp.Cpus; index++)
         {
@@ -91,8 +94,9 @@ public static class PcI440fx
             if (accelerator.Platform?.Has(HostedChips.LocalApic) ?? false) board.Add($"{path}/lapic", _ => new HostedChip(accelerator.Platform, registers));
             else apic = board.Add($"{path}/lapic", slot => new LocalApic(slot, registers, interrupts.Apics, id, (features.Ecx & X2ApicFeature) != 0));
 
-            var bus = new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, apic, interrupts.Acknowledge);
+            var bus = new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, apic, interrupts.Acknowledge) { Caller = caller };
             IVcpu vcpu = accelerator.CreateVcpu(index, model, bus);
+            bus.Vcpu = vcpu;
             apic?.Vcpu = vcpu;
             board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
         }
@@ -150,14 +154,19 @@ public static class PcI440fx
 
     private static void AddKeyboard(MachineBuilder board, MachineConfig config)
     {
-        if (config.Switches.I8042)
-        {
-            Ps2Keyboard keyboard = board.Add("/machine/i8042/keyboard", _ => new Ps2Keyboard());
-            Ps2Mouse mouse = board.Add("/machine/i8042/mouse", _ => new Ps2Mouse());
-            board.Add("/machine/i8042", slot => new I8042(slot, keyboard, mouse, open => SetA20(board, open), () => slot.RequestShutdown(new(ShutdownCause.Reset))));
-        }
+        if (!config.Switches.I8042) return;
+        Ps2Keyboard keyboard = board.Add("/machine/i8042/keyboard", _ => new Ps2Keyboard());
+        Ps2Mouse mouse = board.Add("/machine/i8042/mouse", _ => new Ps2Mouse());
+        board.Add("/machine/i8042", slot => new I8042(slot, keyboard, mouse, open => SetA20(board, open), () => slot.RequestShutdown(new(ShutdownCause.Reset))));
+    }
 
+    private static void AddPort92(MachineBuilder board) =>
         board.Add("/machine/port92", slot => new Port92(slot, open => SetA20(board, open), () => slot.RequestShutdown(new(ShutdownCause.Reset))));
+
+    private static void AddVmPort(MachineBuilder board, MachineConfig config, PortCaller caller, bool x2Apic)
+    {
+        VmMouse mouse = board.Add("/machine/vmmouse", slot => new VmMouse(slot));
+        board.Add("/machine/vmport", slot => new VmPort(slot, caller, mouse, new VmPort.Options(config.Memory, config.Uuid ?? Guid.Empty, x2Apic)));
     }
 
     private static void AddDrives(MachineBuilder board, MachineConfig config)

@@ -28,6 +28,8 @@ public sealed class SoftVcpu : IVcpu
         _engine = new Engine(_cpu, accelerator.Warmth);
     }
 
+    public Span<ulong> General => _cpu.State.General;
+
     public VcpuStop Run(long budget = long.MaxValue)
     {
         _inside.Enter();

@@ -25,6 +25,20 @@ public enum RunState
     Debug,
 }
 
+public static class RunStates
+{
+    /// <summary>The state in QMP's words: "internal-error".</summary>
+    public static string Word(this RunState state) => state switch
+    {
+        RunState.InMigrate => "inmigrate",
+        RunState.PostMigrate => "postmigrate",
+        RunState.GuestPanicked => "guest-panicked",
+        RunState.InternalError => "internal-error",
+        RunState.IoError => "io-error",
+        _ => state.ToString().ToLowerInvariant(),
+    };
+}
+
 /// <summary>Why and how a machine ended: what the process' exit status is made of.</summary>
 public sealed record MachineEnd(ShutdownCause Cause, int ExitStatus, Exception? Fault = null);
 

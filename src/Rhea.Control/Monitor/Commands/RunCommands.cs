@@ -42,18 +42,7 @@ public static class RunCommands
     {
         RunState.Running => "VM status: running\n",
         RunState.Paused => "VM status: paused\n",
-        RunState other => $"VM status: paused ({Words(other)})\n",
-    };
-
-    /// <summary>"InternalError" is "internal-error".</summary>
-    private static string Words(RunState state) => state switch
-    {
-        RunState.InMigrate => "inmigrate",
-        RunState.PostMigrate => "postmigrate",
-        RunState.GuestPanicked => "guest-panicked",
-        RunState.InternalError => "internal-error",
-        RunState.IoError => "io-error",
-        _ => state.ToString().ToLowerInvariant(),
+        RunState other => $"VM status: paused ({other.Word()})\n",
     };
 
     public sealed record StatusInfo(bool Running, bool Singlestep, RunState Status);

@@ -14,6 +14,8 @@ internal sealed class ProcessorPins : IVcpu
 
     public void Signal(CpuSignal signal, byte vector) => Signals.Add(signal == CpuSignal.StartUp ? $"{signal} {vector:x2}" : $"{signal}");
 
+    public Span<ulong> General => throw new NotSupportedException();
+
     public VcpuStop Run(long budget) => VcpuStop.Kicked;
 
     public void Sleep()
