@@ -20,6 +20,7 @@ public static class PcI440fx
 {
     public const string Type = "pc-i440fx-7.2";
 
+    private const string HostBridge = "/machine/i440fx/bridge";
     private const int SouthBridge = 1; // its device number
     private const int SystemControlInterrupt = 9;
     private const uint X2ApicFeature = 1 << 21;
@@ -54,14 +55,14 @@ public static class PcI440fx
         board.Parts.IsaDma = channel => channel is >= 0 and < 4 ? dma.Channels[channel] : null;
         if (config.Vga == "std") AddDevice(board, config, "VGA", ("addr", "2"));
         Rtc rtc = AddTimers(board, config, interrupts);
-        AddSerialPorts(board, config);
+        AddPorts(board, config);
         I82078 floppies = AddFloppies(board, config);
         AddKeyboard(board, config);
         if (caller is not null) AddVmPort(board, config, caller, cpu.Any(leaf => leaf.Leaf == 1 && (leaf.Ecx & X2ApicFeature) != 0));
         AddPort92(board);
         Piix3Ide ide = board.Add("/machine/piix3/ide", pci, new PciAddress(SouthBridge, 1).Number, slot => new Piix3Ide(slot, board.Ports, board.IsaIrq));
         AddDrives(board, config);
-        Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci) : null;
+        Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci, rtc) : null;
         foreach (DeviceConfig device in config.Devices) Spelled(device.Origin, () => DevicePlug.Add(board.Parts, device, config.Globals));
         FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(board, config, split, cpu, ide, floppies, pm));
         return board.Build();
@@ -111,7 +112,7 @@ public static class PcI440fx
         var bus = new PciBus("pci.0", memory, board.Ports, board.Memory, (device, pin) => (device + pin - SouthBridge) & 3);
         board.Add("/machine/i440fx", slot => new PciHost(slot, bus));
         board.Add("/machine/i440fx/pci.0", _ => bus);
-        board.Add("/machine/i440fx/bridge", bus, 0, slot => new I440Fx(slot, ram, split.Below4G, board.System, board.SmmSystem));
+        board.Add(HostBridge, bus, 0, slot => new I440Fx(slot, ram, split.Below4G, board.System, board.SmmSystem));
         return bus;
     }
 
@@ -136,11 +137,14 @@ public static class PcI440fx
         return rtc;
     }
 
-    private static void AddSerialPorts(MachineBuilder board, MachineConfig config)
+    private static void AddPorts(MachineBuilder board, MachineConfig config)
     {
         for (var index = 0; index < config.Serials.Count; index++)
             if (config.Serials[index] is { } chardev)
                 AddDevice(board, config, "isa-serial", ("index", $"{index}"), ("chardev", chardev));
+        for (var index = 0; index < config.Parallels.Count; index++)
+            if (config.Parallels[index] is { } chardev)
+                AddDevice(board, config, "isa-parallel", ("index", $"{index}"), ("chardev", chardev));
         if (config.DebugConsole is { } console) AddDevice(board, config, "isa-debugcon", ("chardev", console));
     }
 
@@ -176,14 +180,22 @@ public static class PcI440fx
                 ("drive", drive.Id), ("bus", $"ide.{drive.Bus}"), ("unit", $"{drive.Unit}")));
     }
 
-    private static Piix4Pm AddPowerManagement(MachineBuilder board, MachineConfig config, PcInterrupts interrupts, PciBus pci)
+    private static Piix4Pm AddPowerManagement(MachineBuilder board, MachineConfig config, PcInterrupts interrupts, PciBus pci, Rtc rtc)
     {
         uint[] ids = [.. Enumerable.Range(0, config.Smp.MaxCpus).Select(index => (uint)new Topology(config.Smp, index).ApicId)];
         var wiring = new Piix4Pm.Wiring(interrupts.Isa[SystemControlInterrupt],
             () => board.Processors[0].Vcpu.Signal(CpuSignal.Smi), ids, index => index < config.Smp.Cpus);
         Piix4Pm pm = board.Add("/machine/piix4_pm", pci, new PciAddress(SouthBridge, 3).Number,
             slot => new Piix4Pm(slot, wiring, new Piix4Pm.Options { Smm = config.Switches.Smm }));
+        var bridge = (I440Fx)board.Parts.Devices[HostBridge].Device;
         board.PowerButton = pm.PressPowerButton;
+        board.OnSuspend = () =>
+        {
+            rtc.NoteSleep();
+            bridge.KeepShadow();
+        };
+        board.OnWakeUp = pm.Wake;
+        rtc.Alarmed = pm.Alarm;
         return pm;
     }
 
@@ -202,7 +214,8 @@ public static class PcI440fx
             AmdProcessor = vendor.Ebx == Amd,
             ProcessorId = identity.Eax | (ulong)identity.Edx << 32,
             Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
-            Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
+            ParallelPort = config.Parallels is [not null, ..],
+        Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
             SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
             FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],
             PowerManagementPorts = pm is null ? () => 0 : () => pm.Ports,

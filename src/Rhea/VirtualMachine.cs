@@ -54,6 +54,7 @@ public sealed class VirtualMachine : IDisposable
 
         Machine.EndsOnReset = config.NoReboot;
         Machine.EndsOnPowerOff = !config.NoShutdown;
+        Machine.OnWatchdog = Enum.Parse<WatchdogAction>(config.OnWatchdog.Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
         Machine.OnPanic = config.OnPanic switch
         {
             "pause" => PanicAction.Pause,

@@ -54,6 +54,9 @@ internal static class Defaults
             if (serial) draft.Serials.Add(new(ChardevOptions.Short(draft, "serial0", !machine.NoGraphic ? "vc" : monitor ? "mon:stdio" : "stdio")));
             else if (monitor && machine.NoGraphic && !UsesStdio(draft)) AddMonitor(draft);
         });
+        if (draft.Parallels.Count == 0 && !machine.NoDefaults && !machine.Devices.Any(device => device.Driver == "isa-parallel"))
+            draft.Parallels.Add(ChardevOptions.Short(draft, "parallel0", machine.NoGraphic ? "null" : "vc"));
+        draft.Machine = draft.Machine with { Parallels = draft.Parallels };
         draft.Machine = draft.Machine with { Serials = [.. draft.Serials.Select(serial => serial.Chardev)] };
         if (draft.Machine.Chardevs.Count(chardev => chardev.Backend == "stdio") > 1)
             throw new ConfigException($"{draft.Machine.Chardevs.Last(chardev => chardev.Backend == "stdio").Origin}: cannot use stdio by multiple character devices");

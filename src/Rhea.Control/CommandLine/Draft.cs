@@ -31,6 +31,9 @@ internal sealed class Draft(Catalogue catalogue)
 
     public List<SerialRequest> Serials { get; } = [];
 
+    /// <summary>The chardev of each <c>-parallel</c>; null leaves the port out.</summary>
+    public List<string?> Parallels { get; } = [];
+
     public bool MonitorGiven { get; set; }
 
     public bool AccelGiven { get; set; }

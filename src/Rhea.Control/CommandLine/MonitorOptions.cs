@@ -6,12 +6,12 @@ namespace Rhea.Control.CommandLines;
 /// <summary>What hangs on the host's ends: serial ports, the debug console, monitors.</summary>
 internal static class MonitorOptions
 {
-    private const int MostSerialPorts = 4;
+    private const int MostSerialPorts = 4, MostParallelPorts = 3;
 
     public static IReadOnlyList<Option> All { get; } =
     [
         new("serial", "dev", "join the next serial port to a character device: stdio, file:path, unix:path, null, none, chardev:id, mon:dev, ...", Serial),
-        new("parallel", "none", "leave the parallel port out", Parallel),
+        new("parallel", "dev", "join the next parallel port to a character device, as -serial does", Parallel),
         new("monitor", "dev", "open the human monitor on a character device", (draft, text) => Monitor(draft, text, qmp: false, pretty: false)),
         new("qmp", "dev", "open a QMP monitor on a character device", (draft, text) => Monitor(draft, text, qmp: true, pretty: false)),
         new("qmp-pretty", "dev", "open a QMP monitor that indents its replies", (draft, text) => Monitor(draft, text, qmp: true, pretty: true)),
@@ -27,7 +27,8 @@ internal static class MonitorOptions
 
     private static void Parallel(Draft draft, string text)
     {
-        if (text != "none") throw LaterOptions.NotYet("a parallel port");
+        if (draft.Parallels.Count == MostParallelPorts) throw new ConfigException($"at most {MostParallelPorts} parallel ports are possible");
+        draft.Parallels.Add(ChardevOptions.Short(draft, $"parallel{draft.Parallels.Count}", text));
     }
 
     private static void Monitor(Draft draft, string text, bool qmp, bool pretty)

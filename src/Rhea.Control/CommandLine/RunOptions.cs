@@ -1,3 +1,4 @@
+using Rhea.Core;
 using Rhea.Core.Config;
 
 namespace Rhea.Control.CommandLines;
@@ -15,12 +16,15 @@ internal static class RunOptions
     private static readonly string[] LaterLogItems =
         ["out_asm", "in_asm", "op", "op_opt", "op_ind", "int", "exec", "cpu", "fpu", "mmu", "pcall", "cpu_reset", "page", "nochain", "plugin", "strace", "tid"];
 
+    private static readonly string[] WatchdogActions = ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"];
+
     public static IReadOnlyList<Option> All { get; } =
     [
         new("S", null, "wait for 'c' in the monitor before the guest starts", (draft, _) => draft.Machine = draft.Machine with { StartsPaused = true }),
         new("no-reboot", null, "end instead of resetting", (draft, _) => draft.Machine = draft.Machine with { NoReboot = true }),
         new("no-shutdown", null, "stop instead of ending when the guest powers itself off", (draft, _) => draft.Machine = draft.Machine with { NoShutdown = true }),
-        new("action", "reboot=reset|shutdown", "[,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none]\nchoose what the guest's own events do", Act),
+        new("action", "reboot=reset|shutdown", "[,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none][,watchdog=reset|shutdown|poweroff|inject-nmi|pause|debug|none]\nchoose what the guest's own events do", Act),
+        new("watchdog-action", "reset|shutdown|poweroff|inject-nmi|pause|debug|none", "choose what a watchdog does that has waited in vain [default=reset]", Watchdog),
         new("d", "item1,...", "log what is named ('-d help' for a list)", Log),
         new("D", "logfile", "write the log to a file (default stderr)", (draft, file) => draft.Machine = draft.Machine with { LogFile = file }),
         new("readconfig", "file", "read options from a file: [group \"id\"] and key = \"value\" lines", ConfigFile.Read),
@@ -37,11 +41,15 @@ internal static class RunOptions
         {
             NoReboot = keys.Choice("reboot", machine.NoReboot ? "shutdown" : "reset", "reset", "shutdown") == "shutdown",
             NoShutdown = keys.Choice("shutdown", machine.NoShutdown ? "pause" : "poweroff", "poweroff", "pause") == "pause",
+            OnWatchdog = keys.Choice("watchdog", machine.OnWatchdog, WatchdogActions),
             OnPanic = keys.Choice("panic", machine.OnPanic, "pause", "shutdown", "exit-failure", "none"),
         };
-        if (keys.Take("watchdog") is { } watchdog and not "reset") throw LaterOptions.NotYet($"watchdog={watchdog}");
         keys.RejectUnknown();
     }
+
+    private static void Watchdog(Draft draft, string action) => draft.Machine = WatchdogActions.Contains(action)
+        ? draft.Machine with { OnWatchdog = action }
+        : throw new ConfigException("Unknown -watchdog-action parameter");
 
     private static void Log(Draft draft, string text)
     {

@@ -67,6 +67,12 @@ public sealed record MachineConfig
     /// <summary>When the guest says that it has crashed: "pause", "shutdown", "exit-failure", "none".</summary>
     public string OnPanic { get; init; } = "shutdown";
 
+    /// <summary>When a watchdog has waited in vain: "reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi".</summary>
+    public string OnWatchdog { get; init; } = "reset";
+
+    /// <summary>Chardev ids of the parallel ports in order; null for one that is not there.</summary>
+    public IReadOnlyList<string?> Parallels { get; init; } = [];
+
     /// <summary>No graphical output: firmware uses the serial port (<c>-nographic</c>).</summary>
     public bool NoGraphic { get; init; }
 

@@ -52,6 +52,9 @@ public sealed class Machine(
     /// <summary>When the guest says that it has crashed.</summary>
     public PanicAction OnPanic { get; set; } = PanicAction.Shutdown;
 
+    /// <summary>When a watchdog has waited in vain.</summary>
+    public WatchdogAction OnWatchdog { get; set; } = WatchdogAction.Reset;
+
     /// <summary>On the loop's thread, outside the lock.</summary>
     public event Action<MachineEvent>? Happened;
 
@@ -125,7 +128,7 @@ public sealed class Machine(
     /// <summary>Lets the processors and guest time run.</summary>
     public void Start()
     {
-        if (State == RunState.Running) return;
+        if (State is RunState.Running or RunState.Suspended) return;
         State = RunState.Running;
         Loop.StartTime();
         using (Loop.Enter())
@@ -137,6 +140,7 @@ public sealed class Machine(
     /// <summary>Stops the processors and guest time.</summary>
     public void Stop(RunState why = RunState.Paused)
     {
+        if (State == RunState.Suspended && why == RunState.Paused) return; // it stands still already, and wakes up by itself
         bool ran = State == RunState.Running;
         Pause();
         State = why;
@@ -163,7 +167,14 @@ public sealed class Machine(
 
     private void Reset(bool byGuest)
     {
-        bool ran = State == RunState.Running;
+        bool ran = State is RunState.Running or RunState.Suspended;
+        ResetDevices();
+        if (ran) Unpause();
+        Happened?.Invoke(new ResetEvent(byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
+    }
+
+    private void ResetDevices()
+    {
         Pause();
         using (Loop.Enter()) Loop.Cancel();
         Loop.Drain(); // the host may still be reading into the guest's memory
@@ -173,16 +184,26 @@ public sealed class Machine(
             foreach (DeviceNode node in parts.Devices.Values.ToList()) // some go now: the user has asked for them back
                 if (parts.Devices.ContainsKey(node.Path)) node.Device.Reset();
         }
-
-        if (ran) Unpause();
-        Happened?.Invoke(new ResetEvent(byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
     }
 
-    /// <summary>Presses the power button: what follows is up to the guest.</summary>
+    /// <summary>Presses the power button: what follows is up to the guest, but for one that sleeps, which wakes up.</summary>
     public void PowerDown()
     {
-        using (Loop.Enter()) board.PowerButton();
+        if (State == RunState.Suspended) WakeUp();
+        else using (Loop.Enter()) board.PowerButton();
         Happened?.Invoke(new PowerDownEvent());
+    }
+
+    /// <summary>Ends the guest's sleep: all but RAM and clock begins anew, and the firmware finds out why.</summary>
+    /// <param name="byAlarm">The clock did; else the user.</param>
+    /// <exception cref="ConfigException">The guest does not sleep.</exception>
+    public void WakeUp(bool byAlarm = false)
+    {
+        if (State != RunState.Suspended) throw new ConfigException("Unable to wake up: guest is not in suspended state");
+        ResetDevices();
+        using (Loop.Enter()) board.WakeUp(byAlarm);
+        Unpause();
+        Happened?.Invoke(new WakeUpEvent());
     }
 
     public void Nmi()
@@ -242,6 +263,7 @@ public sealed class Machine(
     /// <summary>Under the machine lock, on any thread: the processors stop where they are, the rest happens on the loop.</summary>
     private void OnShutdown(ShutdownRequest request)
     {
+        if (request.Cause is ShutdownCause.WakeUpByAlarm or ShutdownCause.WakeUpByUser && State != RunState.Suspended) return;
         foreach (Processor processor in processors) processor.RequestPause();
         Request(() => Handle(request));
     }
@@ -254,6 +276,37 @@ public sealed class Machine(
         else if (!ends) Stop(RunState.GuestPanicked);
         else End(new MachineEnd(ShutdownCause.GuestPanic, OnPanic == PanicAction.ExitFailure ? 1 : 0),
             new ShutdownEvent(Guest: true, ReasonOf(ShutdownCause.GuestPanic)));
+    }
+
+    private void HandleWatchdog()
+    {
+        Happened?.Invoke(new WatchdogEvent(OnWatchdog));
+        switch (OnWatchdog)
+        {
+            case WatchdogAction.Reset:
+                Handle(new ShutdownRequest(ShutdownCause.Reset));
+                break;
+            case WatchdogAction.PowerOff:
+                Handle(new ShutdownRequest(ShutdownCause.PowerOff));
+                break;
+            case WatchdogAction.Pause:
+                Stop(RunState.Watchdog);
+                break;
+            default:
+                if (OnWatchdog == WatchdogAction.Shutdown) PowerDown();
+                if (OnWatchdog == WatchdogAction.InjectNmi) Nmi();
+                Unpause();
+                break;
+        }
+    }
+
+    /// <summary>Processors stand still, while the clock and all that may wake them goes on.</summary>
+    private void Suspend()
+    {
+        Park();
+        using (Loop.Enter()) board.Suspend();
+        State = RunState.Suspended;
+        Happened?.Invoke(new SuspendEvent());
     }
 
     private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
@@ -277,8 +330,13 @@ public sealed class Machine(
                 HandlePanic();
                 break;
             case ShutdownCause.Suspend:
-                Stop(RunState.Suspended);
-                Happened?.Invoke(new SuspendEvent());
+                Suspend();
+                break;
+            case ShutdownCause.WakeUpByAlarm or ShutdownCause.WakeUpByUser:
+                if (State == RunState.Suspended) WakeUp(request.Cause == ShutdownCause.WakeUpByAlarm);
+                break;
+            case ShutdownCause.Watchdog:
+                HandleWatchdog();
                 break;
             default:
                 End(new MachineEnd(request.Cause, request.ExitStatus), new ShutdownEvent(Guest: true, ReasonOf(request.Cause)));
@@ -309,13 +367,19 @@ public sealed class Machine(
 
     private void Pause()
     {
+        Park();
+        Loop.StopTime();
+    }
+
+    private void Park()
+    {
         foreach (Processor processor in processors) processor.RequestPause();
         foreach (Processor processor in processors) processor.WaitParked();
-        Loop.StopTime();
     }
 
     private void Unpause()
     {
+        State = RunState.Running;
         Loop.StartTime();
         foreach (Processor processor in processors) processor.Resume();
     }

@@ -28,6 +28,10 @@ public sealed record ShutdownEvent(bool Guest, string Reason) : MachineEvent;
 [QmpEvent("GUEST_PANICKED")]
 public sealed record GuestPanickedEvent(string Action) : MachineEvent;
 
+/// <param name="Action">What is done about it.</param>
+[QmpEvent("WATCHDOG")]
+public sealed record WatchdogEvent(WatchdogAction Action) : MachineEvent;
+
 [QmpEvent("SUSPEND")]
 public sealed record SuspendEvent : MachineEvent;
 

@@ -23,6 +23,9 @@ public enum RunState
     InternalError,
     IoError,
     Debug,
+
+    /// <summary>A watchdog has stopped the machine.</summary>
+    Watchdog,
 }
 
 public static class RunStates
@@ -41,6 +44,23 @@ public static class RunStates
 
 /// <summary>Why and how a machine ended: what the process' exit status is made of.</summary>
 public sealed record MachineEnd(ShutdownCause Cause, int ExitStatus, Exception? Fault = null);
+
+/// <summary><c>-action watchdog=</c>.</summary>
+public enum WatchdogAction
+{
+    Reset,
+
+    /// <summary>Presses the power button.</summary>
+    Shutdown,
+    [QmpName("poweroff")]
+    PowerOff,
+    Pause,
+
+    /// <summary>Says so, and goes on.</summary>
+    Debug,
+    None,
+    InjectNmi,
+}
 
 /// <summary><c>-action panic=</c>.</summary>
 public enum PanicAction

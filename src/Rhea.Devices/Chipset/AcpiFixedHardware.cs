@@ -69,6 +69,9 @@ internal sealed class AcpiFixedHardware(Slot slot, IrqInput sci, Action<int> sle
         _sci.Restore(Sci);
     }
 
+    /// <summary>The guest wants the clock's alarm to end its sleep.</summary>
+    public bool AlarmWakes => (_enable & RtcAlarm) != 0;
+
     /// <summary>The user presses the button: an event, if the guest has asked for it.</summary>
     public void PressPowerButton()
     {

@@ -13,7 +13,7 @@ namespace Rhea.Devices.Chipset;
 /// </remarks>
 public sealed class I440Fx : Device
 {
-    private const int RamSize = 0x57, Pam0 = 0x59, Smram = 0x72;
+    private const int RamSize = 0x57, Pam0 = 0x59, LastPam = 0x5F, Smram = 0x72;
     private const byte Readable = 0x1, Writable = 0x2;                        // each nibble of PAM
     private const byte Open = 0x40, Locked = 0x10, Enabled = 0x08, Fixed = 0x02; // SMRAM
     private const ulong VideoMemory = 0xA_0000, VideoLength = 0x2_0000, HighMemory = 0x10_0000, FourGiB = 1UL << 32;
@@ -22,6 +22,9 @@ public sealed class I440Fx : Device
     private readonly MemoryRegion[] _shadows; // in the order of PAM's nibbles from 59h, bits 7-4
     private readonly MemoryRegion _openSmram, _smram;
     private readonly byte _ramSize;
+
+    [NotState("a sleeping machine that moves wakes up with what its registers say")]
+    private bool _keepsShadow;
 
     /// <summary>Puts RAM on the map, with the PCI bus below and between it.</summary>
     /// <param name="slot">00.0.</param>
@@ -57,11 +60,16 @@ public sealed class I440Fx : Device
 
     public override StructType Section { get; } = new("I440FX", 3);
 
+    /// <summary>The guest goes to sleep: the next reset leaves RAM where the BIOS has shadowed itself, for that is how it finds out.</summary>
+    public void KeepShadow() => _keepsShadow = true;
+
     /// <summary>All PAM registers are 0, and so is what the BIOS may have locked.</summary>
     public override void Reset()
     {
         _pci.Reset();
-        for (var i = 0x40; i < 0x100; i++) _pci[i] = 0;
+        for (var i = 0x40; i < 0x100; i++)
+            if (!_keepsShadow || i is < Pam0 or > LastPam) _pci[i] = 0;
+        _keepsShadow = false;
         (_pci[RamSize], _pci[Smram]) = (_ramSize, Fixed);
         Settle();
     }

@@ -1,3 +1,4 @@
+using Rhea.Core.Backends;
 using Rhea.Core.Io;
 using Rhea.Core.Machines;
 using Rhea.Core.Pci;
@@ -10,7 +11,7 @@ namespace Rhea.Devices.Chipset;
 /// Data sheet: Intel 82371AB (PIIX4), 1997, function 3. General purpose events and hot plugging are QEMU's and have fixed
 /// ports; ACPI and SMBus registers are where the firmware puts them.
 /// </remarks>
-public sealed class Piix4Pm : Device
+public sealed class Piix4Pm : Device, IInputSink
 {
     private const int PmBase = 0x40, SmiControl = 0x5B, PmEnable = 0x80, SmBusBase = 0x90, SmBusConfig = 0xD2;
     private const byte Enabled = 0x01;                          // PM and SMBus registers
@@ -58,6 +59,7 @@ public sealed class Piix4Pm : Device
             (offset, _) => _pciHotPlug.Read(offset), (offset, _, value) => _pciHotPlug.Write(offset, (uint)value)));
         slot.MapPorts(0xAF00, new IoRegion("acpi-cpu-hotplug", AcpiCpuHotPlug.Length, new AccessSizes(1, 4),
             (offset, _) => _cpuHotPlug.Read(offset), _cpuHotPlug.Write));
+        slot.AddInput(this);
         slot.AddSection("i2c_bus", I2cBus.Section, new I2cBus());
     }
 
@@ -108,6 +110,24 @@ public sealed class Piix4Pm : Device
         Settle();
         _acpi.Loaded();
     }
+
+    /// <summary>The clock's alarm, which ends the guest's sleep if it has asked for that.</summary>
+    public void Alarm()
+    {
+        if (_acpi.AlarmWakes) _slot.RequestShutdown(new(ShutdownCause.WakeUpByAlarm));
+    }
+
+    /// <summary>Any key and any button end the guest's sleep.</summary>
+    public void Key(string key, bool down)
+    {
+        if (down) _slot.RequestShutdown(new(ShutdownCause.WakeUpByUser));
+    }
+
+    public void Move(int dx, int dy, int wheel)
+    {
+    }
+
+    public void Button(int button, bool down) => Key("", down);
 
     public void PressPowerButton() => _acpi.PressPowerButton();
 

@@ -32,6 +32,8 @@ public sealed class VmPort : Device
         slot.MapPorts(Port, new IoRegion("vmport", 4, AccessSizes.DWord, (_, _) => Call(), (_, _, _) => Write()), claimed: 1);
     }
 
+    public override string Model => "vmport";
+
     public override void Reset()
     {
     }

@@ -26,6 +26,8 @@ public sealed class VmMouse : Device, IInputSink
 
     public VmMouse(IsaSlot slot) => slot.AddInput(this);
 
+    public override string Model => "vmmouse";
+
     public override StructType Section { get; } = new("vmmouse", 0);
 
     /// <summary>All ones above while it is off, and how many numbers wait.</summary>

@@ -139,13 +139,13 @@ public class CommandLineTests
     public void Answers(string line, string part) => Assert.Contains(part, Parse(line).Answer, StringComparison.Ordinal);
 
     [Fact]
-    public void A_plain_pc_has_a_display_a_serial_port_a_cd_rom_and_a_floppy_drive()
+    public void A_plain_pc_has_a_display_a_port_of_each_kind_a_cd_rom_and_a_floppy_drive()
     {
         MachineConfig machine = Parse("").Machine;
 
         Assert.Equal(("std", 128UL << 20, 1), (machine.Vga, machine.Memory, machine.Smp.Cpus));
-        Assert.Equal("vc", Assert.Single(machine.Chardevs).Backend);
-        Assert.Equal(["serial0"], machine.Serials);
+        Assert.Equal(["vc", "vc"], machine.Chardevs.Select(chardev => chardev.Backend));
+        Assert.Equal("serial0 parallel0", string.Join(' ', machine.Serials.Concat(machine.Parallels)));
         Assert.Equal([("ide1-cd0", "ide", "cdrom", 1, 0, null), ("floppy0", "floppy", "disk", 0, 0, null)],
             machine.Drives.Select(drive => (drive.Id, drive.Interface, drive.Media, drive.Bus, drive.Unit, drive.File)));
     }
@@ -166,8 +166,8 @@ public class CommandLineTests
     {
         MachineConfig machine = Parse("-nographic").Machine;
 
-        ChardevConfig chardev = Assert.Single(machine.Chardevs);
-        Assert.Equal(("serial0", "stdio", true), (chardev.Id, chardev.Backend, chardev.Mux));
+        Assert.Equal([("serial0", "stdio", true), ("parallel0", "null", false)],
+            machine.Chardevs.Select(chardev => (chardev.Id, chardev.Backend, chardev.Mux)));
         Assert.Equal("serial0", Assert.Single(machine.Monitors).Chardev);
         Assert.False(machine.Switches.Graphics);
     }

@@ -31,6 +31,15 @@ public static class RunCommands
     [QmpCommand("system_powerdown"), HmpCommand("system_powerdown", "", "send system power down event")]
     public static void PowerDown(Machine machine) => machine.PowerDown();
 
+    [QmpCommand("system_wakeup"), HmpCommand("system_wakeup", "", "wakeup guest from suspend")]
+    public static void WakeUp(Machine machine) => machine.WakeUp();
+
+    [QmpCommand("watchdog-set-action"), HmpCommand("watchdog_action", "[reset|shutdown|poweroff|pause|debug|none|inject-nmi]", "change watchdog action")]
+    public static void SetWatchdogAction(Machine machine, string action) => machine.OnWatchdog =
+        Enum.TryParse(action.Replace("-", "", StringComparison.Ordinal), ignoreCase: true, out WatchdogAction known) && Enum.IsDefined(known)
+            ? known
+            : throw new ConfigException($"Parameter 'action' does not accept value '{action}'");
+
     [QmpCommand("inject-nmi"), HmpCommand("nmi", "", "inject an NMI")]
     public static void Nmi(Machine machine) => machine.Nmi();
 

@@ -57,7 +57,7 @@ public sealed class FirmwareSetupTests
     {
         using Machine machine = Build(new MachineConfig());
 
-        Assert.Equal(("acpi_build", 1), (machine.Sections[^1].Id, machine.Sections[^1].Type.Version));
+        Assert.Equal(("acpi_build", 1), (machine.Sections[^2].Id, machine.Sections[^2].Type.Version));
         Assert.Equal(
             [("/rom@etc/acpi/tables", 0x2_0000UL), ("/rom@etc/table-loader", 0x1000UL), ("/rom@etc/acpi/rsdp", 0x1000UL)],
             machine.Parts.Blocks.Select(block => (block.Name, block.Length)));
