@@ -60,7 +60,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         }
 
         nint page = block->Host & ~0xFFF;
-        for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link(page + _exits[i].Target, block->Mode, 0));
+        for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link(page + _exits[i].Target, block->Mode, 0, Linked: false));
     }
 
     /// <summary>Runs a translated block at the processor's RIP, and all that follows as long as it is translated too.</summary>
@@ -86,6 +86,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         Span<Link> links = CollectionsMarshal.AsSpan(_links);
         for (int number = block->Incoming; number != 0; number = links[number - 1].NextIncoming)
         {
+            links[number - 1].Linked = false;
             Exit exit = _exits[number - 1];
             _code.PointAt(exit.First, exit.FirstStub);
             if (exit.Second != 0) _code.PointAt(exit.Second, exit.SecondStub);
@@ -147,10 +148,11 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private void LinkTo(Block* block, int number)
     {
         ref Link link = ref CollectionsMarshal.AsSpan(_links)[number - 1];
-        if (block->Host != link.Host || block->Mode != link.Mode || block->SecondPage != 0) return;
+        if (link.Linked || block->Host != link.Host || block->Mode != link.Mode || block->SecondPage != 0) return;
         Exit exit = _exits[number - 1];
         _code.PointAt(exit.First, exit.Second != 0 && block->NeedsFlags ? exit.FirstStub : block->Entry);
         if (exit.Second != 0) _code.PointAt(exit.Second, block->Entry);
+        link.Linked = true; // and may leave again, when something is to be looked at
         link.NextIncoming = block->Incoming;
         block->Incoming = number;
     }
@@ -181,5 +183,6 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <param name="Host">What the jump leads to.</param>
     /// <param name="Mode">Of the block it is in.</param>
     /// <param name="NextIncoming">The number of the next jump that is linked to the same block.</param>
-    private record struct Link(nint Host, BlockMode Mode, int NextIncoming);
+    /// <param name="Linked">It leads there now.</param>
+    private record struct Link(nint Host, BlockMode Mode, int NextIncoming, bool Linked);
 }

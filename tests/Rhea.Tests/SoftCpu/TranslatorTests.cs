@@ -87,6 +87,30 @@ public class TranslatorTests
     }
 
     [Fact]
+    public void A_loop_that_was_left_in_the_middle_can_be_changed_from_outside()
+    {
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            code.add(eax, 1);
+            code.jmp(again);
+        });
+        bench.Long64(0x7000);
+        for (var i = 0; i < 3; i++)
+        {
+            using var timer = new Timer(_ => bench.Cpu.Kick(), null, 20, Timeout.Infinite);
+            Assert.Equal(VcpuStop.Kicked, bench.Run(long.MaxValue));
+        }
+
+        bench.Assemble(64, 0x7000, code => code.hlt());
+        bench.Set(registers => registers.State.Rip = 0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue));
+    }
+
+    [Fact]
     public void An_instruction_can_change_the_next_one_of_its_own_block()
     {
         using var bench = new CpuBench(warmth: 0);
