@@ -6,6 +6,8 @@ namespace Rhea.SoftCpu.Translator;
 /// <remarks>Made from Iced's description of the encoding. An instruction without a form, or with one that nobody emits, is the interpreter's.</remarks>
 internal sealed class HostForm
 {
+    private const int OldAlias = 0x82; // of 80h, and not in 64-bit code
+
     private static readonly OpCodeOperandKind[] Accumulators = [OpCodeOperandKind.al, OpCodeOperandKind.ax, OpCodeOperandKind.eax, OpCodeOperandKind.rax];
 
     private HostForm(Code code, OpCodeInfo info)
@@ -15,7 +17,7 @@ internal sealed class HostForm
         Size = info.OperandSize;
         Prefix = info.MandatoryPrefix switch { MandatoryPrefix.P66 => 0x66, MandatoryPrefix.PF3 => 0xF3, MandatoryPrefix.PF2 => 0xF2, _ => 0 };
         Map = info.Table switch { OpCodeTableKind.T0F => 1, OpCodeTableKind.T0F38 => 2, OpCodeTableKind.T0F3A => 3, _ => 0 };
-        Opcode = (int)info.OpCode;
+        Opcode = Map == 0 && info.OpCode == OldAlias ? OldAlias & ~2 : (int)info.OpCode;
         Group = info.IsGroup ? info.GroupIndex : 0;
         for (var i = 0; i < info.OpCount; i++) SetOperand(i, info.GetOpKind(i));
         var instruction = new Instruction { Code = code };

@@ -29,6 +29,14 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         return null;
     }
 
+    /// <summary>Registers, flags and memory, and no instruction yet.</summary>
+    public CpuImage State()
+    {
+        var image = new CpuImage(new byte[CpuImage.Length]);
+        FillState(image);
+        return image;
+    }
+
     public static Instruction Decode(CpuImage image)
     {
         var decoder = Decoder.Create(image.Is64 ? 64 : 32, image.Code.ToArray(), CaseLayout.Start, DecoderOptions.AMD);
