@@ -126,6 +126,11 @@ public sealed class SoftVcpu : IVcpu
         lock (_inside) return _cpu.Mmu.TryTranslate(linear, out physical);
     }
 
+    public string? TranslatorReport()
+    {
+        lock (_inside) return _engine.TranslatorReport;
+    }
+
     public void Dispose()
     {
         _engine.Dispose();

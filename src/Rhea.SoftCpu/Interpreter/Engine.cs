@@ -26,6 +26,8 @@ internal sealed unsafe class Engine : IDisposable
 
     public BlockCache Cache { get; }
 
+    public string? TranslatorReport => _translated?.Statistics.ToString();
+
     /// <summary>Runs until something needs attention (<see cref="Step.Stop"/>), the budget is spent, or a fault, with RIP at it.</summary>
     public Step Run(ref long budget)
     {

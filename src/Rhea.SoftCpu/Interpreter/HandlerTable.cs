@@ -11,9 +11,9 @@ namespace Rhea.SoftCpu.Interpreter;
 /// </remarks>
 internal sealed unsafe class HandlerTable
 {
-    public static readonly HandlerTable Instance = Build();
+    public const int Codes = 5000; // Iced 1.21 has 4936
 
-    private const int Codes = 5000; // Iced 1.21 has 4936
+    public static readonly HandlerTable Instance = Build();
 
     private readonly nint[] _register = new nint[Codes], _memory = new nint[Codes], _locked = new nint[Codes];
 

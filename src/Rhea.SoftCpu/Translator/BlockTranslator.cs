@@ -17,6 +17,7 @@ internal sealed unsafe class BlockTranslator
     public const int MaxBytes = (BlockDecoder.MaxOps + 8) * 512;
 
     private readonly Emitter _code;
+    private readonly DivideInstruction _divide;
     private readonly Exits _exits;
     private readonly JumpInstruction _jump;
     private readonly MemoryAccess _memory;
@@ -35,6 +36,7 @@ internal sealed unsafe class BlockTranslator
         _memory = new MemoryAccess(_site);
         _plain = new PlainInstruction(_site, _memory);
         _special = new SpecialInstruction(_site, _memory);
+        _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
         _exits = new Exits(_site, stubs);
         _jump = new JumpInstruction(_site, _memory, _stack, _exits);
@@ -46,6 +48,7 @@ internal sealed unsafe class BlockTranslator
         Nothing,
         Plain,
         Special,
+        Divide,
         Stack,
         Jump,
     }
@@ -110,6 +113,7 @@ internal sealed unsafe class BlockTranslator
     {
         if (SpecialInstruction.DoesNothing(form.Code)) return Kind.Nothing;
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? Kind.Special : Kind.Interpreted;
+        if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? Kind.Divide : Kind.Interpreted;
         if (_stack.Fits(in op)) return Kind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? Kind.Jump : Kind.Interpreted;
         return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? Kind.Plain : Kind.Interpreted;
@@ -124,7 +128,7 @@ internal sealed unsafe class BlockTranslator
         {
             Planned plan = _plan[i];
             _plan[i] = plan with { LiveFlags = live };
-            bool shows = plan.Kind is Kind.Interpreted or Kind.Stack or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
+            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
             live = shows ? Rflags.Status : (live & ~plan.Form.Writes) | plan.Form.Reads;
         }
 
@@ -143,6 +147,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case Kind.Special:
                 _special.Emit(in op);
+                break;
+            case Kind.Divide:
+                _divide.Emit(in op);
                 break;
             case Kind.Stack:
                 _stack.Emit(in op);

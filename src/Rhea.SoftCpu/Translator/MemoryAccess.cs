@@ -12,11 +12,13 @@ internal sealed class MemoryAccess(Site site)
 
     private readonly Emitter _code = site.Code;
 
-    /// <summary>The interpreter must compute this address: 16 bits, a segment with limits, or far away.</summary>
-    public bool CanReach(in Op op)
+    /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
+    public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || (site.Code64 && op.Segment >= SegmentRegister.Fs)) && CanCompute(in op);
+
+    /// <summary>The offset in the segment can be computed here.</summary>
+    public bool CanCompute(in Op op)
     {
         if (op.AddressShift > 32 || (op.Base == FrameOffset.BlockIp && op.AddressShift != 0)) return false;
-        if (!op.Has(OpFlags.Flat) && !(site.Code64 && op.Segment >= SegmentRegister.Fs)) return false;
         long displacement = Displacement(in op);
         return displacement == (int)displacement;
     }
@@ -77,7 +79,9 @@ internal sealed class MemoryAccess(Site site)
         _code.Op(0x03, true, Address, new HostAddress(Temporary, sizeof(ulong)));
     }
 
-    private long Displacement(in Op op) => op.Base == FrameOffset.BlockIp ? op.Displacement + site.BlockStart : op.Displacement;
+    /// <summary>From the page's start, where it is relative to RIP. Of a 32-bit address only 32 bits matter.</summary>
+    private long Displacement(in Op op) => op.Base == FrameOffset.BlockIp ? op.Displacement + site.BlockStart
+        : op.AddressShift == 32 ? (int)op.Displacement : op.Displacement;
 
     private int Value(int number, int temporary)
     {

@@ -16,7 +16,7 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
     public static bool DoesNothing(Code code) => code.Mnemonic() is Mnemonic.Nop or Mnemonic.Endbr32 or Mnemonic.Endbr64;
 
     public bool Fits(in Op op) => (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
-        : !op.Has(OpFlags.Memory) || (op.AddressShift <= 32 && memory.CanReach(in op)) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m && CanCompute(in op));
+        : !op.Has(OpFlags.Memory) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m ? memory.CanCompute(in op) : memory.CanReach(in op));
 
     public void Emit(in Op op)
     {
@@ -51,8 +51,6 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
                 break;
         }
     }
-
-    private static bool CanCompute(in Op op) => op.AddressShift <= 32 && op.Displacement == (int)op.Displacement && op.Base != FrameOffset.BlockIp;
 
     private void EmitLea(in Op op, bool wide)
     {

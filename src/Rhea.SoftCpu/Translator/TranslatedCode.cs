@@ -41,6 +41,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
         (head.Handle, head.Arena, head.JumpTable) = (GCHandle.ToIntPtr(_handle), arena, (nint)_jumps);
     }
 
+    public Statistics Statistics { get; } = new(HandlerTable.Codes) { Room = MemoryBytes };
+
     /// <summary>Instructions are counted. To be changed only when there is no translation.</summary>
     public bool Counts { get; set; }
 
@@ -59,6 +61,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
             return;
         }
 
+        (Statistics.Used, Statistics.Blocks) = (_code.Position, Statistics.Blocks + 1);
         nint page = block->Host & ~0xFFF;
         for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link(page + _exits[i].Target, block->Mode, 0, Linked: false));
     }
@@ -72,6 +75,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         var place = (int)(block->Host & 0xFFF);
         head.PageIp = state.Rip - (ulong)place;
         Remember(block, state.Rip);
+        Statistics.Entries++;
         (head.Budget, head.LastExit, head.Flags) = (budget, 0, Pack(_cpu.Flags.Value));
         int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
         budget = head.Budget;
@@ -93,11 +97,13 @@ internal sealed unsafe class TranslatedCode : IDisposable
         }
 
         _code.JumpFrom(block->Entry, block->StartStub);
+        Statistics.Invalidations++;
     }
 
     public void Clear()
     {
         _code.Position = _firstBlock;
+        (Statistics.Used, Statistics.Blocks, Statistics.Flushes) = (_firstBlock, 0, Statistics.Flushes + 1);
         _exits.Clear();
         _links.Clear();
         _cpu.Head.LastExit = 0;
@@ -134,6 +140,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         Block* block = (Block*)(op - op->Number) - 1;
         _cpu.Flags.Value = Unpack(head.Flags);
         state.Rip = _cpu.BlockIp = Clip(head.PageIp + (ulong)(block->Host & 0xFFF));
+        Statistics.Interpreted(op->Code);
         Step step = HandlerTable.Call(_cpu, in *op);
         head.Flags = Pack(_cpu.Flags.Value);
         if (step == Step.Next && !block->Dead && !_cpu.Attention && (state.Mxcsr & MaskedExceptions) == MaskedExceptions) return Continue;
