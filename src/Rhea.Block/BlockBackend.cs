@@ -7,7 +7,7 @@ using Rhea.Core.Monitor;
 namespace Rhea.Block;
 
 /// <summary>What a disk's front end talks to: checks each request, counts it, and passes it to the node on top of the drive's graph.</summary>
-public sealed class BlockBackend(string id, BlockPolicies policies, Action<BlockIoErrorEvent> failed) : IBlockBackend
+public sealed class BlockBackend(string id, BlockPolicies policies, Action<BlockIoErrorEvent> failed, Action<string, bool>? trayMoved = null) : IBlockBackend
 {
     /// <summary>The user's name for the drive: "ide0-hd0".</summary>
     public string Id => id;
@@ -33,13 +33,24 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
 
     public BlockIoStatus Status { get; private set; }
 
-    public bool TrayOpen { get; set; }
+    public bool TrayOpen
+    {
+        get;
+        set
+        {
+            if (field == value) return;
+            field = value;
+            trayMoved?.Invoke(id, value);
+        }
+    }
 
     public bool TrayLocked { get; set; }
 
     public event Action? MediumChanged;
 
     public event Action? EjectRequested;
+
+    public event Action<bool>? TrayMoved;
 
     /// <summary>Puts a medium in, in place of what was there; null takes it out. On the loop.</summary>
     public void Change(BlockNode? medium)
@@ -48,17 +59,41 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
         MediumChanged?.Invoke();
     }
 
-    /// <summary>The user's <c>eject</c>. On the loop.</summary>
-    /// <exception cref="ConfigException">The guest has locked the tray; it has been told.</exception>
-    public void Eject(bool force)
+    /// <summary>The user asks for the tray; a drive without one has nothing to open. On the loop.</summary>
+    /// <exception cref="ConfigException">The medium stays for good, or the guest has locked the tray; it has been told.</exception>
+    public void OpenTray(bool force)
     {
-        if (TrayLocked && !force)
-        {
-            EjectRequested?.Invoke();
-            throw new ConfigException($"Device '{id}' is locked and force was not specified, wait for tray to open and try again");
-        }
+        RequireRemovable();
+        if (!HasTray || TrayOpen) return;
+        bool locked = TrayLocked;
+        if (locked) EjectRequested?.Invoke();
+        if (!locked || force) TrayMoved?.Invoke(true);
+        if (locked && !force) throw new ConfigException($"Device '{id}' is locked and force was not specified, wait for tray to open and try again");
+    }
 
-        Change(null);
+    public void CloseTray()
+    {
+        RequireRemovable();
+        if (TrayOpen) TrayMoved?.Invoke(false);
+    }
+
+    /// <summary>Takes the medium out of the open tray, and returns it. On the loop.</summary>
+    public BlockNode? RemoveMedium()
+    {
+        RequireOpen();
+        BlockNode? old = Root;
+        Root = null;
+        if (!HasTray && old is not null) MediumChanged?.Invoke();
+        return old;
+    }
+
+    /// <summary>Puts a medium into the open tray. On the loop.</summary>
+    public void InsertMedium(BlockNode medium)
+    {
+        RequireOpen();
+        if (Root is not null) throw new ConfigException($"There already is a medium in device '{id}'");
+        Root = medium;
+        if (!HasTray) MediumChanged?.Invoke();
     }
 
     /// <summary>The machine goes on: what failed is tried again.</summary>
@@ -111,6 +146,17 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
         if (policy == BlockErrorPolicy.Stop) Status = error.Error == BlockError.NoSpace ? BlockIoStatus.NoSpace : BlockIoStatus.Failed;
         failed(new BlockIoErrorEvent(id, Root?.Name, writing ? IoOperation.Write : IoOperation.Read, policy, error.Error == BlockError.NoSpace, error.Message));
         return policy;
+    }
+
+    private void RequireRemovable()
+    {
+        if (!IsRemovable) throw new ConfigException($"Device '{id}' is not removable");
+    }
+
+    private void RequireOpen()
+    {
+        RequireRemovable();
+        if (HasTray && !TrayOpen) throw new ConfigException($"Tray of device '{id}' is not open");
     }
 
     private BlockNode Medium(long offset, long length)

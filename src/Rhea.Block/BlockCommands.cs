@@ -27,7 +27,7 @@ public static class BlockCommands
     public static IReadOnlyList<BlockStats> QueryStatistics(BlockGraph graph, Machine machine)
     {
         using MachineLoop.Held held = machine.Loop.Enter();
-        return [.. graph.Drives.Values.Select(drive => new BlockStats(drive.Id, drive.Root?.Name, OwnerOf(drive, machine), Count(drive.Statistics)))];
+        return [.. graph.Drives.Values.Select(drive => new BlockStats(drive.Id, drive.Root?.Name, OwnerOf(drive.Id, machine), Count(drive.Statistics)))];
     }
 
     [QmpCommand("query-block-jobs")]
@@ -77,7 +77,7 @@ public static class BlockCommands
 
     private static BlockInfo Describe(BlockBackend drive, Machine machine)
     {
-        string? owner = OwnerOf(drive, machine);
+        string? owner = OwnerOf(drive.Id, machine);
         return new BlockInfo(
             drive.Id, owner, "unknown", drive.IsRemovable, drive.TrayLocked,
             drive.Root is { } top ? Describe(top, drive.WriteCache) : null,
@@ -109,8 +109,8 @@ public static class BlockCommands
     }
 
     /// <summary>The user's name for the device, else its path.</summary>
-    private static string? OwnerOf(BlockBackend drive, Machine machine) =>
-        machine.Parts.Drives.OwnerOf(drive.Id) is not { } path ? null : machine.Devices.TryGetValue(path, out DeviceNode? node) && node.Id is { } id ? id : path;
+    public static string? OwnerOf(string drive, Machine machine) =>
+        machine.Parts.Drives.OwnerOf(drive) is not { } path ? null : machine.Devices.TryGetValue(path, out DeviceNode? node) && node.Id is { } id ? id : path;
 
     private static BlockCounts Count(BlockStatistics done) => new(
         done.BytesRead, done.BytesWritten, done.Reads, done.Writes, done.Flushes, done.FailedReads, done.FailedWrites);

@@ -16,6 +16,7 @@ public sealed class BlockGraph(IHostIo io, Action<string> warn) : IDisposable
 
     private readonly OrderedDictionary<string, BlockNode> _nodes = [];
     private readonly OrderedDictionary<string, BlockBackend> _drives = [];
+    private readonly Dictionary<string, DriveConfig> _options = [];
     private int _autoNames = 100;
 
     public IReadOnlyDictionary<string, BlockNode> Nodes => _nodes;
@@ -25,15 +26,30 @@ public sealed class BlockGraph(IHostIo io, Action<string> warn) : IDisposable
     /// <summary>A drive's request has failed; the listener stops the machine when the failure says so. On the loop.</summary>
     public event Action<BlockIoErrorEvent>? Failed;
 
+    /// <summary>A drive's tray has opened (true) or closed. On the loop.</summary>
+    public event Action<string, bool>? TrayMoved;
+
     /// <summary>Opens what one <c>-drive</c> asks for.</summary>
     /// <exception cref="ConfigException">In QEMU's words.</exception>
     public BlockBackend Open(DriveConfig drive)
     {
         if (_drives.ContainsKey(drive.Id)) throw new ConfigException($"Duplicate ID '{drive.Id}' for drive");
-        var backend = new BlockBackend(drive.Id, Policies(drive), failure => Failed?.Invoke(failure));
+        var backend = new BlockBackend(drive.Id, Policies(drive), failure => Failed?.Invoke(failure), (id, open) => TrayMoved?.Invoke(id, open));
         if (!string.IsNullOrEmpty(drive.File)) backend.Change(OpenMedium(drive, drive.File));
         _drives.Add(drive.Id, backend);
+        _options.Add(drive.Id, drive);
         return backend;
+    }
+
+    /// <summary>Opens an image for a drive that is there, with the options that the drive has.</summary>
+    /// <param name="drive">One of <see cref="Drives"/>.</param>
+    /// <param name="path">The image's.</param>
+    /// <param name="format">Null is to be found out.</param>
+    /// <param name="readOnly">Null keeps what the drive has.</param>
+    public BlockNode OpenMediumFor(BlockBackend drive, string path, string? format, bool? readOnly)
+    {
+        DriveConfig options = _options[drive.Id];
+        return OpenMedium(options with { Format = format, ReadOnly = readOnly ?? options.ReadOnly }, path);
     }
 
     /// <summary>Opens an image as a drive would, for <c>blockdev-change-medium</c> and the like.</summary>

@@ -7,6 +7,7 @@ using Rhea.Core.Machines;
 using Rhea.Core.Memory;
 using Rhea.Core.Pci;
 using Rhea.Devices.Chipset;
+using Rhea.Devices.Debug;
 using Rhea.Devices.Input;
 using Rhea.Devices.Pci;
 using Rhea.Devices.Storage;
@@ -42,7 +43,7 @@ public static class PcI440fx
         host.Accelerator.Attach(board.Memory, board.SmmMemory);
 
         var interrupts = new PcInterrupts(host.Accelerator.Platform);
-        board.IsaIrq = irq => interrupts.Isa[irq];
+        board.IsaIrq = irq => irq < interrupts.Global.Count ? interrupts.Global[irq] : null;
         PortCaller? caller = config.Switches is { VmPort: true, I8042: true } ? new PortCaller() : null;
         IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host.Accelerator, interrupts, caller);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
@@ -214,7 +215,8 @@ public static class PcI440fx
             AmdProcessor = vendor.Ebx == Amd,
             ProcessorId = identity.Eax | (ulong)identity.Edx << 32,
             Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
-            ParallelPort = config.Parallels is [not null, ..],
+            PanicPort = board.Parts.Devices.Values.Select(node => node.Device).OfType<PvPanic>().FirstOrDefault()?.Port,
+        ParallelPort = config.Parallels is [not null, ..],
         Floppies = (floppies.DriveTypes[0], floppies.DriveTypes[1]),
             SerialPorts = [.. Enumerable.Range(0, 4).Select(index => index < config.Serials.Count && config.Serials[index] is not null)],
             FixedPciSlots = config.Vga == "std" ? [0, SouthBridge, 2] : [0, SouthBridge],

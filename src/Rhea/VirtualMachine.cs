@@ -63,6 +63,7 @@ public sealed class VirtualMachine : IDisposable
             _ => PanicAction.Shutdown,
         };
         _block.Failed += OnBlockIoErrorEvent;
+        _block.TrayMoved += (drive, open) => Machine.Report(new DeviceTrayMovedEvent(drive, BlockCommands.OwnerOf(drive, Machine) ?? "", open));
         Machine.Happened += OnHappened;
         Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);

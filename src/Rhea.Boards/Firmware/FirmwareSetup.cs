@@ -29,6 +29,7 @@ public static class FirmwareSetup
         fwCfg.AddFile(SmbiosTables.File, smbios.Structures);
         FwCfgContents.AddOptionRoms(fwCfg, config.Firmware.OptionRoms);
         FwCfgContents.AddUserFiles(fwCfg, config.FwCfg);
+        if (facts.PanicPort is { } port) fwCfg.AddFile("etc/pvpanic-port", [(byte)port, (byte)(port >> 8)]);
         if (config.Switches.Acpi) builder.Add("/machine/acpi", slot => new AcpiFiles(slot, fwCfg, () => Platform(config, facts)));
     }
 
@@ -62,6 +63,7 @@ public static class FirmwareSetup
         I8042 = config.Switches.I8042,
         SerialPorts = facts.SerialPorts,
         ParallelPort = facts.ParallelPort,
+        PanicPort = facts.PanicPort,
         Floppies = facts.Floppies,
         FixedPciSlots = facts.FixedPciSlots,
         S3 = Sleeps(config, "disable_s3"),
@@ -100,6 +102,9 @@ public sealed record FirmwareFacts
     public IReadOnlyList<bool> SerialPorts { get; init; } = [];
 
     public bool ParallelPort { get; init; }
+
+    /// <summary>Where the guest tells of a crash (pvpanic); null when it cannot.</summary>
+    public ushort? PanicPort { get; init; }
 
     /// <summary>PCI slots whose device is soldered to the board.</summary>
     public IReadOnlyList<int> FixedPciSlots { get; init; } = [0, 1];

@@ -49,6 +49,9 @@ public interface IBlockBackend
     /// <summary>The user asks for the medium: a front end that has locked its tray tells the guest. On the loop.</summary>
     event Action? EjectRequested;
 
+    /// <summary>The user has opened the tray (true), or closed it. On the loop.</summary>
+    event Action<bool>? TrayMoved;
+
     /// <summary>Where the front end has its tray.</summary>
     bool TrayOpen { get; set; }
 

@@ -46,7 +46,6 @@ public sealed class Piix4Pm : Device, IInputSink
         _pciHotPlug = new AcpiPciHotPlug(slot.PciBus, () => _acpi.RaiseGpe(PciEvent));
         slot.PciBus.HotPlug = _pciHotPlug;
         _cpuHotPlug = new AcpiCpuHotPlug(wiring.ApicIds, wiring.IsProcessorPresent);
-        for (byte i = 0; i < Eeproms; i++) _smBus.Add((byte)(FirstEeprom + i), new SmBusEeprom());
 
         _pmPorts = slot.CreatePortWindow(new IoRegion("piix4-pm", 0x40, new AccessSizes(2, 2),
             (offset, _) => _acpi.Read(offset), (offset, _, value) => _acpi.Write(offset, (ushort)value)));
@@ -61,6 +60,12 @@ public sealed class Piix4Pm : Device, IInputSink
             (offset, _) => _cpuHotPlug.Read(offset), _cpuHotPlug.Write));
         slot.AddInput(this);
         slot.AddSection("i2c_bus", I2cBus.Section, new I2cBus());
+        for (byte address = FirstEeprom; address < FirstEeprom + Eeproms; address++)
+        {
+            var eeprom = new SmBusEeprom(address);
+            _smBus.Add(address, eeprom);
+            slot.AddSection(SmBusEeprom.Section, SmBusEeprom.Type, eeprom);
+        }
     }
 
     public override string Model => "PIIX4_PM";

@@ -134,8 +134,7 @@ internal sealed class SmBusHost
                 device?.Seek(_command);
                 if (reads) (_data0, _data1) = (device?.Read() ?? _data0, device?.Read() ?? _data1);
                 if (reads) break;
-                device?.Write(_data0);
-                device?.Write(_data1);
+                device?.Write(_data0, _data1);
                 break;
             default:
                 answered = false;

@@ -34,6 +34,7 @@ public sealed class AtapiDrive : IdeDrive
         if (_drive is null) return;
         _drive.MediumChanged += OnMediumChanged;
         _drive.EjectRequested += OnEjectRequested;
+        _drive.TrayMoved += OnTrayMoved;
     }
 
     internal override bool TakesDeviceReset => true;
@@ -303,6 +304,13 @@ public sealed class AtapiDrive : IdeDrive
         Registers.MediumChanged = 1;
         (Registers.NewMedium, Registers.EjectRequested) = (_drive!.HasMedium, false);
         Registers.TrayOpen = false;
+        UpdateTray();
+    }
+
+    /// <summary>The user has moved the tray, and what lies in it may be another disc.</summary>
+    private void OnTrayMoved(bool open)
+    {
+        (Registers.MediumChanged, Registers.NewMedium, Registers.EjectRequested, Registers.TrayOpen) = (1, true, false, open);
         UpdateTray();
     }
 

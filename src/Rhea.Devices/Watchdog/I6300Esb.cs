@@ -56,6 +56,8 @@ public sealed class I6300Esb : Device
 
     public override void Visit(StateVisitor state)
     {
+        _pci.SetWord(Configuration, 0); // the fields below hold what it shows there
+        _pci[Lock] = 0;
         _pci.Visit("dev", state);
         state.Int32("reboot_enabled", ref _reboots);
         state.Int32("clock_scale", ref _fast);
@@ -69,13 +71,10 @@ public sealed class I6300Esb : Device
         state.Int32("stage", ref _stage);
         state.Int32("unlock_state", ref _unlocking);
         state.Int32("previous_reboot_flag", ref _timedOut);
-    }
-
-    public override void Loaded()
-    {
-        _pci.Loaded();
         ShowConfiguration();
     }
+
+    public override void Loaded() => _pci.Loaded();
 
     private void Stop()
     {

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using Rhea.Block;
 using Rhea.Tests.Block;
 using Xunit;
 using static Rhea.Tests.Devices.IdeBench;
@@ -170,13 +171,42 @@ public class AtapiDriveTests
         _ide.Packet([0x1E, 0, 0, 0, 1]);
 
         Assert.Equal((2, 0x53), Sense([0x1B, 0, 0, 0, 2]));
-        Assert.Throws<Core.ConfigException>(() => _drive.Eject(force: false));
+        Assert.Throws<Core.ConfigException>(() => _drive.OpenTray(force: false));
         Assert.Equal(1, _ide.Packet([0x4A, 1, 0, 0, 0x10, 0, 0, 0, 8])[4]); // the user has asked
 
         _ide.Packet([0x1E, 0, 0, 0, 0]);
         _ide.Packet([0x1B, 0, 0, 0, 2]);
         Assert.True(_drive.TrayOpen);
         Assert.Equal((2, 0x3A), Sense([0x25]));
+    }
+
+    [Fact]
+    public void A_disc_that_the_user_changes_is_gone_with_the_open_tray_and_another_with_the_shut_one()
+    {
+        BlockNode disc = _drive.Root!;
+        _drive.OpenTray(force: false);
+        Assert.Throws<Core.ConfigException>(() => _drive.InsertMedium(disc));
+        Assert.Same(disc, _drive.RemoveMedium());
+        Assert.Equal((2, 0x3A), Sense([0x00]));
+        Assert.True(_drive.TrayOpen);
+
+        _drive.InsertMedium(disc);
+        _drive.CloseTray();
+
+        Assert.Equal((2, 0x3A), Sense([0x00]));
+        Assert.Equal((6, 0x28), Sense([0x00]));
+        Assert.Empty(_ide.Packet([0x00]));
+        Assert.Throws<Core.ConfigException>(() => _drive.RemoveMedium());
+    }
+
+    [Fact]
+    public void Forced_the_tray_opens_though_the_guest_has_locked_it()
+    {
+        _ide.Packet([0x1E, 0, 0, 0, 1]);
+
+        _drive.OpenTray(force: true);
+
+        Assert.True(_drive.TrayOpen);
     }
 
     [Fact]

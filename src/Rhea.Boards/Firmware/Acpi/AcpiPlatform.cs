@@ -23,6 +23,9 @@ public sealed record AcpiPlatform
 
     public bool ParallelPort { get; init; }
 
+    /// <summary>Where the guest tells of a crash (pvpanic); null when it cannot.</summary>
+    public ushort? PanicPort { get; init; }
+
     /// <summary>Null without a floppy controller; its two drives otherwise.</summary>
     public (FloppyType First, FloppyType Second)? Floppies { get; init; }
 

@@ -20,6 +20,7 @@ internal static class IsaBridge
         if (platform.ParallelPort) parts.Add(ParallelPort());
         for (var i = 0; i < platform.SerialPorts.Count; i++)
             if (platform.SerialPorts[i]) parts.Add(SerialPort(i));
+        if (platform.PanicPort is { } port) parts.Add(PanicPort(port));
         parts.Add(Clock());
         return [.. parts];
     }
@@ -37,6 +38,18 @@ internal static class IsaBridge
     private static Term Clock() => Device("RTC",
         Name("_HID", EisaId("PNP0B00")),
         Name("_CRS", ResourceTemplate(Resource.Ports(0x70, 8), Resource.Irq(8))));
+
+    /// <summary>Reads which events it takes, and takes one.</summary>
+    private static Term PanicPort(ushort port) => Device("PEVT",
+        Name("_HID", Text("QEMU0001")),
+        Name("_CRS", ResourceTemplate(Resource.Ports(port, 1))),
+        OperationRegion("PEOR", RegionSpace.SystemIo, port, 1),
+        Field("PEOR", FieldAccess.Byte, FieldUpdate.Preserve, new FieldUnit("PEPT", 8)),
+        Name("_STA", Present),
+        Method("RDPT", 0,
+            Store("PEPT", Local0),
+            Return(Local0)),
+        Method("WRPT", 1, Store(Arg0, "PEPT")));
 
     private static Term ParallelPort() => Device("LPT1",
         Name("_HID", EisaId("PNP0400")),
