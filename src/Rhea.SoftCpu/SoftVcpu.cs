@@ -35,7 +35,8 @@ public sealed class SoftVcpu : IVcpu
         _inside.Enter();
         try
         {
-            return RunInside(budget);
+            _cpu.Debugger.Resume();
+            return _cpu.Debugger.Stops.SingleStep ? RunStep() : RunInside(budget);
         }
         catch (Exception fault)
         {
@@ -121,6 +122,21 @@ public sealed class SoftVcpu : IVcpu
         }
     }
 
+    public DebugStops DebugStops
+    {
+        get => _cpu.Debugger.Stops;
+        set
+        {
+            lock (_inside)
+            {
+                _cpu.Debugger.Stops = value;
+                _cpu.Mmu.Flush();
+            }
+        }
+    }
+
+    public DebugHit? DebugHit => _cpu.Debugger.Hit;
+
     public bool TryTranslate(ulong linear, out ulong physical)
     {
         lock (_inside) return _cpu.Mmu.TryTranslate(linear, out physical);
@@ -175,8 +191,19 @@ public sealed class SoftVcpu : IVcpu
             if (_cpu.Attention && Attend() is { } stop) return stop;
             if (_cpu.State.Activity != CpuActivity.Running) return VcpuStop.Halted;
             if (budget <= 0) return VcpuStop.BudgetSpent;
-            if (_engine.Run(ref budget) == Step.Fault && !Delivery.Exception(_cpu)) return VcpuStop.TripleFault;
+            if (_engine.Run(ref budget) != Step.Fault) continue;
+            if (!Delivery.Exception(_cpu)) return VcpuStop.TripleFault;
+            budget--;
         }
+    }
+
+    /// <summary>One instruction, or the delivery of its exception, for a debugger.</summary>
+    private VcpuStop RunStep()
+    {
+        VcpuStop stop = RunInside(1);
+        if (stop != VcpuStop.BudgetSpent) return stop;
+        _cpu.Debugger.OnStep();
+        return VcpuStop.DebugTrap;
     }
 
     /// <summary>Between two instructions: what others asked for, then events by priority (Intel SDM vol. 3, table 7-2).</summary>
@@ -194,10 +221,11 @@ public sealed class SoftVcpu : IVcpu
             return VcpuStop.Kicked;
         }
 
+        if (_cpu.Debugger.Hit is not null) return VcpuStop.DebugTrap;
         if (_init && !state.Smm) Initialize(ref state);
         if (_startUp && state.Activity != CpuActivity.Running) StartUp(ref state);
         if (state.Activity == CpuActivity.WaitForSipi) return null;
-        return _cpu.InterruptsHeld ? Postpone() : AttendEvents(ref state);
+        return _cpu.InterruptsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
     }
 
     private VcpuStop? AttendEvents(ref CpuState state)

@@ -3,6 +3,7 @@ using Rhea.Backends.Char;
 using Rhea.Block;
 using Rhea.Boards;
 using Rhea.Control.CommandLines;
+using Rhea.Control.Gdb;
 using Rhea.Control.Monitor;
 using Rhea.Core;
 using Rhea.Core.Backends;
@@ -68,6 +69,7 @@ public sealed class VirtualMachine : IDisposable
         Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
+        if (config.Gdb is { } gdb) _ = new GdbServer(monitored, _chardevs!.ForMonitor(gdb));
     }
 
     public MachineConfig Configuration { get; }

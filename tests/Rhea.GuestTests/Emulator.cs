@@ -53,6 +53,9 @@ internal sealed partial class Emulator : IAsyncDisposable
 
     public int ProcessId => _process.Id;
 
+    /// <summary>A file in the folder that the arguments call <c>$DIR</c>.</summary>
+    public string InFolder(string name) => _folder[name];
+
     /// <summary>Starts rhea: the native executable if <c>./publish</c> has made it, else the build. <c>$DIR</c> in an argument is a folder of this run.</summary>
     /// <remarks>
     /// <c>RHEA_TEST_PROGRAM=qemu-system-x86_64</c> runs the tests on another emulator, to see whether a test is right;

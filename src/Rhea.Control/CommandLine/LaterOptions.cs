@@ -6,12 +6,12 @@ namespace Rhea.Control.CommandLines;
 internal static class LaterOptions
 {
     private const string Flags =
-        "mem-prealloc audio-help usb full-screen portrait win2k-hack s singlestep daemonize preconfig only-migratable async-teardown "
+        "mem-prealloc audio-help usb full-screen portrait win2k-hack singlestep daemonize preconfig only-migratable async-teardown "
         + "enable-sync-profile xen-attach xen-domid-restrict semihosting old-param";
 
     private const string WithArgument =
         "numa add-fd set mem-path k audio audiodev blockdev mtdblock sd fsdev virtfs iscsi usbdevice spice rotate vnc acpitable netdev "
-        + "tpmdev pflash dtb compat overcommit gdb dfilter seed xen-domid loadvm icount echr incoming chroot runas "
+        + "tpmdev pflash dtb compat overcommit dfilter seed xen-domid loadvm icount echr incoming chroot runas "
         + "sandbox trace plugin dump-vmstate object qtest qtest-log prom-env semihosting-config g";
 
     public static IReadOnlyList<Option> All { get; } =

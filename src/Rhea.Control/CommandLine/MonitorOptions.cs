@@ -16,6 +16,8 @@ internal static class MonitorOptions
         new("qmp", "dev", "open a QMP monitor on a character device", (draft, text) => Monitor(draft, text, qmp: true, pretty: false)),
         new("qmp-pretty", "dev", "open a QMP monitor that indents its replies", (draft, text) => Monitor(draft, text, qmp: true, pretty: true)),
         new("mon", "[chardev=]name[,mode=readline|control][,pretty[=on|off]]", "open a monitor on a named character device", Mon),
+        new("gdb", "dev", "wait for gdb on a character device: tcp::1234, unix:path, ...", Gdb),
+        new("s", null, "shorthand for -gdb tcp::1234", (draft, _) => Gdb(draft, "tcp::1234")),
         new("debugcon", "dev", "join the debug port E9h to a character device", Debugcon),
     ];
 
@@ -52,6 +54,15 @@ internal static class MonitorOptions
         if (mode == "readline" && pretty is not null) throw new ConfigException("'pretty' is not compatible with HMP monitors");
         draft.MonitorGiven |= mode == "readline";
         draft.Machine = draft.Machine with { Monitors = [.. draft.Machine.Monitors, new MonitorConfig(chardev, mode == "control", pretty == true)] };
+    }
+
+    /// <summary>A socket is one that GDB comes to, and nobody waits for it.</summary>
+    private static void Gdb(Draft draft, string text)
+    {
+        bool socket = text.StartsWith("tcp:", StringComparison.Ordinal) || text.StartsWith("unix:", StringComparison.Ordinal);
+        if (socket && !text.Contains(",server", StringComparison.Ordinal)) text += ",server=on,wait=off";
+        string? chardev = ChardevOptions.Short(draft, "gdb", text);
+        draft.Machine = draft.Machine with { Gdb = chardev };
     }
 
     private static void Debugcon(Draft draft, string text)

@@ -32,6 +32,9 @@ public sealed record MachineConfig
 
     public IReadOnlyList<MonitorConfig> Monitors { get; init; } = [];
 
+    /// <summary>Chardev id of <c>-gdb</c>; null without a debugger.</summary>
+    public string? Gdb { get; init; }
+
     /// <summary>Chardev id of <c>-debugcon</c>: port E9h.</summary>
     public string? DebugConsole { get; init; }
 

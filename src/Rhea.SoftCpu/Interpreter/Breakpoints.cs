@@ -32,7 +32,7 @@ internal sealed class Breakpoints(Cpu cpu)
             else data = true;
         }
 
-        cpu.Mmu.Breakpoints = data;
+        cpu.Mmu.Breakpoints = data || cpu.Debugger.HasWatchpoints;
         cpu.Attention = true;
         cpu.UpdateMode();
     }

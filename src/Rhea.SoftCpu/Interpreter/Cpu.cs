@@ -39,6 +39,7 @@ internal sealed unsafe class Cpu : IDisposable
         Features = new Features(model);
         Mmu = new Mmu(this) { PhysicalBits = Features.PhysicalBits };
         Breakpoints = new Breakpoints(this);
+        Debugger = new Debugger(this);
         UpdateMode();
     }
 
@@ -57,6 +58,8 @@ internal sealed unsafe class Cpu : IDisposable
     public uint Signature => Features.Signature;
 
     public Breakpoints Breakpoints { get; }
+
+    public Debugger Debugger { get; }
 
     public SoftAccelerator Accelerator { get; }
 
@@ -98,7 +101,7 @@ internal sealed unsafe class Cpu : IDisposable
     }
 
     /// <summary>Every instruction has to be looked at.</summary>
-    public bool StepsOne => State.InterruptShadow || (State.Rflags & (Rflags.Trap | Rflags.Resume)) != 0 || Breakpoints.WatchesCode;
+    public bool StepsOne => State.InterruptShadow || (State.Rflags & (Rflags.Trap | Rflags.Resume)) != 0 || Breakpoints.WatchesCode || Debugger.StepsOne;
 
     /// <summary>The time stamp counter: guest nanoseconds, moved by what the guest wrote.</summary>
     public ulong TimeStamp

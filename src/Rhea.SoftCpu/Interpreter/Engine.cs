@@ -37,7 +37,9 @@ internal sealed unsafe class Engine : IDisposable
         {
             Block* block = Cache.Find();
             if (block == null) return Step.Fault;
-            if (block->Count > budget || !FitsSegment(block)) return RunOne(ref budget);
+            if (block->Count > budget || !FitsSegment(block) || _cpu.Debugger.StopsWithin(block->Length)) return RunOne(ref budget);
+            if (_cpu.Debugger.StopsHere()) return Step.Stop;
+
             if (_translated != null && !_translated.HasRoom)
             {
                 Cache.Clear();
@@ -69,7 +71,7 @@ internal sealed unsafe class Engine : IDisposable
     /// <summary>The block has a translation that can run now. Warm blocks get one.</summary>
     private bool IsTranslated(Block* block)
     {
-        if (_translated is not { CanRun: true }) return false;
+        if (_translated is not { CanRun: true } || _cpu.Debugger.HasBreakpoints) return false;
         if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth) _translated.Translate(block);
         return block->Entry != 0;
     }
@@ -83,6 +85,7 @@ internal sealed unsafe class Engine : IDisposable
     /// <summary>Exactly one instruction: at the end of a budget, in an interrupt shadow, when single-stepping, at a segment's limit.</summary>
     private Step RunOne(ref long budget)
     {
+        if (_cpu.Debugger.StopsHere()) return Step.Stop;
         bool traps = _cpu.BeginStep();
         if (_cpu.Breakpoints.HitsInstruction()) return Step.Fault;
         Block* block = Cache.Find();

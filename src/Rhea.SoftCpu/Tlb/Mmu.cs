@@ -243,7 +243,12 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Finds the one or two pages of an access, and fills the TLB.</summary>
     private bool Prepare(ulong linear, int size, bool write, TlbView view)
     {
-        if (Breakpoints) _cpu.Breakpoints.OnAccess(linear, size, write);
+        if (Breakpoints)
+        {
+            _cpu.Breakpoints.OnAccess(linear, size, write);
+            _cpu.Debugger.OnAccess(linear, size, write);
+        }
+
         var first = (int)Math.Min((ulong)size, PageMask + 1 - (linear & PageMask));
         _second = default;
         if (!Find(linear, first, write, view, out _first)) return false;

@@ -38,6 +38,10 @@ internal sealed class ProcessorPins : IVcpu
     {
     }
 
+    public DebugStops DebugStops { get; set; } = DebugStops.None;
+
+    public DebugHit? DebugHit => null;
+
     public bool TryTranslate(ulong linear, out ulong physical)
     {
         physical = linear;
