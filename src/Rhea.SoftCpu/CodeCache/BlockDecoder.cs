@@ -177,8 +177,12 @@ internal sealed unsafe class BlockDecoder
         if (instruction.HasRepnePrefix) op->Flags |= OpFlags.RepNe;
         if (instruction.HasLockPrefix) op->Flags |= OpFlags.Lock;
         Code code = instruction.Code;
-        if (_offered.Resolve(ref code)) op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
-        op->Code = (ushort)code;
+        if (_offered.Resolve(ref code))
+        {
+            op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
+            op->Code = (ushort)code;
+        }
+
         if (op->Handler == 0) op->Handler = code == Code.INVALID && instruction.Length == LongestInstruction
             ? (nint)(delegate*<Cpu, in Op, Step>)&SoftwareInterrupts.TooLong
             : (nint)(delegate*<Cpu, in Op, Step>)&Invalid;

@@ -48,6 +48,7 @@ internal sealed unsafe class HandlerTable
         X87Table.Add(table);
         MmxTable.Add(table);
         SseTable.Add(table);
+        Sse4Table.Add(table);
         return table;
     }
 }

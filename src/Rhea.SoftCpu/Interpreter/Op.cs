@@ -59,7 +59,7 @@ internal struct Op
     /// <summary>Of the first byte of this and of the next instruction from the start of the block.</summary>
     public ushort Offset, NextOffset;
 
-    /// <summary>Iced's <c>Code</c>.</summary>
+    /// <summary>Iced's <c>Code</c>; 0, which is invalid, when the processor does not have the instruction.</summary>
     public ushort Code;
 
     /// <summary>Position in the block, from 0.</summary>

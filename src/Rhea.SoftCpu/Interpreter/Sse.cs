@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.Intrinsics;
 using Rhea.Core.Cpu;
 using Rhea.X86;
@@ -8,6 +9,9 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <summary>What an SSE instruction computes from bits: destination and source in, destination out.</summary>
 internal interface IVectorOperation
 {
+    /// <summary>How many bits of the immediate are for 128 bits of a register; the next ones are for the rest. 0: all are for both.</summary>
+    static virtual int ImmediateBits => 0;
+
     static abstract Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate);
 }
 
@@ -46,12 +50,14 @@ internal static class Sse
         return Step.Next;
     }
 
-    /// <summary>With eight bytes of memory, which need no alignment.</summary>
-    public static Step Memory64<T>(Cpu cpu, in Op op) where T : IVectorOperation
+    /// <summary>With less memory, which needs no alignment: TPart is what is read.</summary>
+    public static Step MemoryPart<T, TPart>(Cpu cpu, in Op op)
+        where T : IVectorOperation
+        where TPart : unmanaged, IBinaryInteger<TPart>
     {
-        if (!IsReady(cpu) || !cpu.Load(in op, out ulong source)) return Step.Fault;
+        if (!IsReady(cpu) || !cpu.Load(in op, out TPart source)) return Step.Fault;
         ref Vector128<byte> destination = ref cpu.Ref<Vector128<byte>>(op.R0);
-        destination = T.Apply(destination, Vector128.CreateScalar(source).AsByte(), (byte)op.Immediate);
+        destination = T.Apply(destination, Vector128.CreateScalar(ulong.CreateTruncating(source)).AsByte(), (byte)op.Immediate);
         return Step.Next;
     }
 

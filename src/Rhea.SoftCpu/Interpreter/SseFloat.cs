@@ -126,6 +126,44 @@ internal struct CompareFloat : IFloatOperation
     }
 }
 
+/// <summary>ROUNDPS and its kin, of the source alone: the immediate has a direction, or takes MXCSR's, and may silence inexactness.</summary>
+internal struct RoundFloat : IFloatOperation
+{
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) =>
+        SseArithmetic.Round(b, Mode(immediate, environment), (immediate & 8) != 0, ref environment);
+
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) =>
+        SseArithmetic.Round(b, Mode(immediate, environment), (immediate & 8) != 0, ref environment);
+
+    private static RoundingMode Mode(byte immediate, in FloatEnvironment environment) => (immediate & 4) != 0 ? environment.Rounding : (RoundingMode)(immediate & 3);
+}
+
+/// <summary>DPPS: the upper half of the immediate says which products to add, the lower where the sum goes.</summary>
+internal struct DotProductSingle : IFloatVectorOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<byte> zero = Vector128<byte>.Zero;
+        var chosen = (byte)(~immediate >> 4 & 15);
+        Vector128<float> products = PackedSingle<MultiplyFloat>.Apply(Blend<uint>.Apply(a, zero, chosen), Blend<uint>.Apply(b, zero, chosen), 0, ref environment).AsSingle();
+        float low = SseArithmetic.Add(products[0], products[1], ref environment), high = SseArithmetic.Add(products[2], products[3], ref environment);
+        return Blend<uint>.Apply(zero, Vector128.Create(SseArithmetic.Add(low, high, ref environment)).AsByte(), (byte)(immediate & 15));
+    }
+}
+
+/// <summary>DPPD.</summary>
+internal struct DotProductDouble : IFloatVectorOperation
+{
+    public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
+    {
+        Vector128<byte> zero = Vector128<byte>.Zero;
+        var chosen = (byte)(~immediate >> 4 & 3);
+        Vector128<double> products = PackedDouble<MultiplyFloat>.Apply(Blend<ulong>.Apply(a, zero, chosen), Blend<ulong>.Apply(b, zero, chosen), 0, ref environment).AsDouble();
+        double sum = SseArithmetic.Add(products[0], products[1], ref environment);
+        return Blend<ulong>.Apply(zero, Vector128.Create(sum).AsByte(), (byte)(immediate & 3));
+    }
+}
+
 /// <summary>RCPPS: the reciprocal, to 12 bits or better. Denormals count as zeros, and nothing is raised.</summary>
 internal struct Reciprocal : IFloatOperation
 {

@@ -158,7 +158,7 @@ internal static unsafe class SseTable
         Packed<Pshuflw>(table, Code.Pshuflw_xmm_xmmm128_imm8);
         Packed<Shufps>(table, Code.Shufps_xmm_xmmm128_imm8);
         Packed<Shufpd>(table, Code.Shufpd_xmm_xmmm128_imm8);
-        table.Add(Code.Movddup_xmm_xmmm64, &Sse.Register<Movddup>, &Sse.Memory64<Movddup>);
+        table.Add(Code.Movddup_xmm_xmmm64, &Sse.Register<Movddup>, &Sse.MemoryPart<Movddup, ulong>);
     }
 
     private static void AddShifts(HandlerTable table)

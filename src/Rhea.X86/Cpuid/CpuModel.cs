@@ -15,7 +15,8 @@ public sealed class CpuModel
 
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
     private const string Implemented = Base64 + " lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp "
-        + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid";
+        + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
+        + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni";
 
     private static readonly CpuModel[] Models =
     [

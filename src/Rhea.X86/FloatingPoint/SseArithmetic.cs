@@ -123,6 +123,25 @@ public static class SseArithmetic
             : ToSingle(Convert(Bits(a), FloatFormat.Double, FloatFormat.Single, ref environment));
     }
 
+    /// <summary>The nearest integer in a direction, as a real. Denormals raise nothing.</summary>
+    /// <param name="silent">An inexact result raises nothing either.</param>
+    public static double Round(double a, RoundingMode mode, bool silent, ref FloatEnvironment environment)
+    {
+        ulong bits = WithoutDenormal(Bits(a), FloatFormat.Double, environment);
+        if (double.IsNaN(a)) return ToDouble(Quieted(bits, FloatFormat.Double, ref environment));
+        double value = ToDouble(bits), rounded = Math.Round(value, Midpoint(mode));
+        return Plain(rounded, silent || rounded == value, ref environment);
+    }
+
+    /// <inheritdoc cref="Round(double, RoundingMode, bool, ref FloatEnvironment)"/>
+    public static float Round(float a, RoundingMode mode, bool silent, ref FloatEnvironment environment)
+    {
+        ulong bits = WithoutDenormal(Bits(a), FloatFormat.Single, environment);
+        if (float.IsNaN(a)) return ToSingle(Quieted(bits, FloatFormat.Single, ref environment));
+        float value = ToSingle(bits), rounded = MathF.Round(value, Midpoint(mode));
+        return Plain(rounded, silent || rounded == value, ref environment);
+    }
+
     public static double DoubleFromInteger(long value, ref FloatEnvironment environment) =>
         ToDouble(FromInteger(value, FloatFormat.Double, ref environment));
 
@@ -311,6 +330,20 @@ public static class SseArithmetic
 
     private static ulong WithoutDenormal(ulong bits, FloatFormat format, in FloatEnvironment environment) =>
         environment.DenormalsAreZero && format.Classify(bits) == FloatClass.Denormal ? bits & format.Sign : bits;
+
+    private static ulong Quieted(ulong nan, FloatFormat format, ref FloatEnvironment environment)
+    {
+        if (format.Classify(nan) == FloatClass.SignalingNan) environment.Raised |= FloatExceptions.Invalid;
+        return nan | format.Quiet;
+    }
+
+    private static MidpointRounding Midpoint(RoundingMode mode) => mode switch
+    {
+        RoundingMode.Nearest => MidpointRounding.ToEven,
+        RoundingMode.Down => MidpointRounding.ToNegativeInfinity,
+        RoundingMode.Up => MidpointRounding.ToPositiveInfinity,
+        _ => MidpointRounding.ToZero,
+    };
 
     private static ulong Finish(in Unpacked value, FloatFormat format, ref FloatEnvironment environment) =>
         format.Pack(value.Negative, value.Round(format, ref environment));

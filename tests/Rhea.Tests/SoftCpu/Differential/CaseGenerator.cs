@@ -174,6 +174,7 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
     {
         int size = Math.Max(1, instruction.MemorySize.GetSize());
         uint room = (uint)(CaseLayout.BorderLength - Math.Min(size, CaseLayout.BorderLength));
+        if (instruction.CpuidFeatures.Contains(CpuidFeature.SHA)) return CaseLayout.Border + ((uint)_random.Below((int)room + 1) & ~15u); // elsewhere makers differ
         return _random.Below(20) switch
         {
             0 => CaseLayout.Data + 0x1000 - (uint)_random.Below(size),   // across two pages
@@ -206,7 +207,11 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         ulong offset = instruction.MemoryDisplacement64;
         if (baseRegister.GetSize() == 4) offset = (ulong)(int)offset;
         ulong value = address - offset - scaled;
-        if (index != Register.None && index.GetFullRegister() == baseRegister.GetFullRegister()) value /= 1 + (ulong)instruction.MemoryIndexScale;
+        if (index != Register.None && index.GetFullRegister() == baseRegister.GetFullRegister())
+        {
+            (value, ulong rest) = Math.DivRem(value, 1 + (ulong)instruction.MemoryIndexScale);
+            if (rest != 0) return false;
+        }
         image[baseRegister.GetNumber()] = Cut(value);
         return true;
     }
