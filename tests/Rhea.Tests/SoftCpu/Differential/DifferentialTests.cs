@@ -16,32 +16,52 @@ public class DifferentialTests
     [InlineData(false, 0)]
     public void Every_instruction_does_what_it_does_on_the_hosts_processor(bool is64, int warmth)
     {
-        int count = CasesPerCode * (Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1" ? 20 : 1);
+        int rounds = Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1" ? 20 : 1, count = 0;
+        List<string> differences = [];
+        using var soft = new SoftProcessor(warmth);
+        for (var round = 0; round < rounds; round++)
+        {
+            List<CpuImage> cases = Generate(is64, round), native = NativeProcessor.Run(cases);
+            Assert.SkipWhen(!is64 && native.All(after => after is { Vector: 13, Ip: CaseLayout.Start }), "the host's kernel has no 32-bit code segments");
+            count += cases.Count;
+            differences.AddRange(Compare(soft, cases, native));
+        }
+
+        Assert.True(differences.Count == 0, $"{differences.Count} of {count} cases differ:\n{string.Join('\n', differences.Take(Shown))}");
+    }
+
+    private static List<CpuImage> Generate(bool is64, int round)
+    {
         List<CpuImage> cases = [];
         List<Code> missing = [];
         foreach (Code code in InstructionSet.Codes(is64))
         {
-            var generator = new CaseGenerator((ulong)code, is64);
+            var generator = new CaseGenerator((ulong)code | (ulong)round << 32, is64);
             int made = 0;
-            for (; made < count && generator.Generate(code) is { } image; made++) cases.Add(image);
-            if (made < count) missing.Add(code);
+            for (; made < CasesPerCode && generator.Generate(code) is { } image; made++) cases.Add(image);
+            if (made < CasesPerCode) missing.Add(code);
         }
 
         Assert.Empty(missing);
-        List<CpuImage> native = NativeProcessor.Run(cases);
-        Assert.SkipWhen(!is64 && native.All(after => after is { Vector: 13, Ip: CaseLayout.Start }), "the host's kernel has no 32-bit code segments");
+        return cases;
+    }
 
-        List<(Code Code, string Difference)> differences = [];
-        using (var soft = new SoftProcessor(warmth))
+    /// <summary>What differs is run again: under a hypervisor a host may lose a case, one in a million.</summary>
+    private static IEnumerable<string> Compare(SoftProcessor soft, List<CpuImage> cases, List<CpuImage> native)
+    {
+        List<(CpuImage Case, CpuImage Result)> suspects = [];
+        for (var i = 0; i < cases.Count; i++)
         {
-            for (var i = 0; i < cases.Count; i++)
-            {
-                Instruction instruction = CaseGenerator.Decode(cases[i]);
-                if (Comparison.Find(instruction, cases[i], native[i], soft.Run(cases[i])) is { } difference)
-                    differences.Add((instruction.Code, $"{instruction.Code} ({instruction}): {difference}"));
-            }
+            CpuImage result = soft.Run(cases[i]);
+            if (Comparison.Find(CaseGenerator.Decode(cases[i]), cases[i], native[i], result) is not null) suspects.Add((cases[i], result));
         }
-        IEnumerable<string> report = differences.GroupBy(found => found.Code).Select(group => $"{group.Count()}x {group.First().Difference}");
-        Assert.True(differences.Count == 0, $"{differences.Count} of {cases.Count} cases differ:\n{string.Join('\n', report.Take(Shown))}");
+
+        List<CpuImage> again = suspects.Count == 0 ? [] : NativeProcessor.Run([.. suspects.Select(suspect => suspect.Case)]);
+        for (var i = 0; i < suspects.Count; i++)
+        {
+            Instruction instruction = CaseGenerator.Decode(suspects[i].Case);
+            if (Comparison.Find(instruction, suspects[i].Case, again[i], suspects[i].Result) is { } difference)
+                yield return $"{instruction.Code} ({instruction}): {difference}";
+        }
     }
 }

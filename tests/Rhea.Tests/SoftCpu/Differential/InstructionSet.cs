@@ -97,7 +97,6 @@ internal static class InstructionSet
         if (info.OperandSize == 16 && IsNearBranch(code, info)) return false; // RIP of 16 bits leaves the page of code
         if (info.AddressSize != 0 && info.AddressSize != (is64 ? 64 : 32)) return false; // another address size needs another prefix
         if (code is Code.Movsxd_r16_rm16) return false; // some makers' reads 32 bits
-        if (code is Code.Jmp_rm64) return false; // one case ends in #GP at its target on a host: not understood yet
         return !Exceptions.Values.Any(list => list.Contains(info.Mnemonic)) && !TakesSegment(info) && !IsFar(code, info);
     }
 
