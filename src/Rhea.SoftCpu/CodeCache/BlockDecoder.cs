@@ -176,6 +176,7 @@ internal sealed unsafe class BlockDecoder
         if (instruction.HasRepPrefix) op->Flags |= OpFlags.Rep;
         if (instruction.HasRepnePrefix) op->Flags |= OpFlags.RepNe;
         if (instruction.HasLockPrefix) op->Flags |= OpFlags.Lock;
+        if (instruction.Encoding == EncodingKind.VEX) op->Flags |= OpFlags.Vex;
         Code code = instruction.Code;
         if (_offered.Resolve(ref code))
         {
@@ -204,7 +205,8 @@ internal sealed unsafe class BlockDecoder
             size = register.GetSize() * 8;
         }
 
-        if (index != Register.None)
+        if (index.IsVectorRegister()) op->Index = FrameOffset.Vector(index.GetNumber()); // of a gather, which adds each lane itself
+        else if (index != Register.None)
         {
             op->Index = FrameOffset.General(index.GetNumber());
             size = Math.Max(size, index.GetSize() * 8); // XLAT's index is AL

@@ -274,6 +274,14 @@ internal sealed unsafe class Cpu : IDisposable
         return LinearPart(in op, at, sizeof(T), write: false, out ulong linear) && LoadLinear(op.Segment, linear, out value);
     }
 
+    /// <summary>At an offset in the memory operand's segment that the instruction computed itself.</summary>
+    public bool LoadAt<T>(in Op op, ulong offset, out T value) where T : unmanaged
+    {
+        Unsafe.SkipInit(out value);
+        ulong linear = offset << op.AddressShift >> op.AddressShift;
+        return (op.Has(OpFlags.Flat) || Segmented(op.Segment, sizeof(T), write: false, ref linear)) && LoadLinear(op.Segment, linear, out value);
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Store<T>(in Op op, T value) where T : unmanaged =>
         Linear(in op, sizeof(T), write: true, out ulong linear) && StoreLinear(op.Segment, linear, value);

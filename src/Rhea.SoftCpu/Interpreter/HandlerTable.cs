@@ -49,6 +49,8 @@ internal sealed unsafe class HandlerTable
         MmxTable.Add(table);
         SseTable.Add(table);
         Sse4Table.Add(table);
+        VexTable.Add(table);
+        VexFloatTable.Add(table);
         return table;
     }
 }

@@ -29,6 +29,9 @@ internal enum OpFlags : byte
 
     Lock = 8,
 
+    /// <summary>Encoded with VEX: of AVX, even where SSE's handler does it.</summary>
+    Vex = 32,
+
     /// <summary>An operand is in memory.</summary>
     Memory = 16,
 }

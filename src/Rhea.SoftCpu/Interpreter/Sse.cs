@@ -34,6 +34,9 @@ internal static class Sse
         return cpu.Refuse(off ? ExceptionVector.InvalidOpcode : ExceptionVector.DeviceNotAvailable);
     }
 
+    /// <summary>The same for what AVX has unchanged: then AVX is.</summary>
+    public static bool IsReady(Cpu cpu, in Op op) => op.Has(OpFlags.Vex) ? Vex.IsReady(cpu) : IsReady(cpu);
+
     public static Step Register<T>(Cpu cpu, in Op op) where T : IVectorOperation
     {
         if (!IsReady(cpu)) return Step.Fault;

@@ -148,13 +148,13 @@ internal static class Sse4
     /// <summary>PEXTRB, PEXTRW, PEXTRD, PEXTRQ, EXTRACTPS: a general register has zeros above.</summary>
     public static Step Extract<T>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T>
     {
-        if (!Sse.IsReady(cpu)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op)) return Step.Fault;
         cpu.Set(op.R0, ulong.CreateTruncating(cpu.Get<T>(Lane<T>(op.R1, op.Immediate))));
         return Step.Next;
     }
 
     public static Step ExtractMemory<T>(Cpu cpu, in Op op) where T : unmanaged =>
-        Sse.IsReady(cpu) && cpu.Store(in op, cpu.Get<T>(Lane<T>(op.R1, op.Immediate))) ? Step.Next : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Store(in op, cpu.Get<T>(Lane<T>(op.R1, op.Immediate))) ? Step.Next : Step.Fault;
 
     /// <summary>PINSRB, PINSRW, PINSRD, PINSRQ.</summary>
     public static Step Insert<T>(Cpu cpu, in Op op) where T : unmanaged

@@ -115,36 +115,37 @@ internal static class SseScalar
     /// <summary>CVTSD2SI, CVTTSD2SI to a register of T.</summary>
     public static Step DoubleToInteger<T, TRounding>(Cpu cpu, in Op op)
         where T : unmanaged, System.Numerics.IBinaryInteger<T> where TRounding : IRounding =>
-        Sse.IsReady(cpu) ? FromDouble<T, TRounding>(cpu, in op, cpu.Get<double>(op.R1)) : Step.Fault;
+        Sse.IsReady(cpu, in op) ? FromDouble<T, TRounding>(cpu, in op, cpu.Get<double>(op.R1)) : Step.Fault;
 
     public static Step DoubleToIntegerMemory<T, TRounding>(Cpu cpu, in Op op)
         where T : unmanaged, System.Numerics.IBinaryInteger<T> where TRounding : IRounding =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out double value) ? FromDouble<T, TRounding>(cpu, in op, value) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out double value) ? FromDouble<T, TRounding>(cpu, in op, value) : Step.Fault;
 
     /// <summary>CVTSS2SI, CVTTSS2SI to a register of T.</summary>
     public static Step SingleToInteger<T, TRounding>(Cpu cpu, in Op op)
         where T : unmanaged, System.Numerics.IBinaryInteger<T> where TRounding : IRounding =>
-        Sse.IsReady(cpu) ? FromSingle<T, TRounding>(cpu, in op, cpu.Get<float>(op.R1)) : Step.Fault;
+        Sse.IsReady(cpu, in op) ? FromSingle<T, TRounding>(cpu, in op, cpu.Get<float>(op.R1)) : Step.Fault;
 
     public static Step SingleToIntegerMemory<T, TRounding>(Cpu cpu, in Op op)
         where T : unmanaged, System.Numerics.IBinaryInteger<T> where TRounding : IRounding =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out float value) ? FromSingle<T, TRounding>(cpu, in op, value) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out float value) ? FromSingle<T, TRounding>(cpu, in op, value) : Step.Fault;
 
     public static Step CompareDouble(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) ? Compare(cpu, cpu.Get<double>(op.R0), cpu.Get<double>(op.R1), IsSignaling(in op)) : Step.Fault;
+        Sse.IsReady(cpu, in op) ? Compare(cpu, cpu.Get<double>(op.R0), cpu.Get<double>(op.R1), IsSignaling(in op)) : Step.Fault;
 
     public static Step CompareDoubleMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out double value) ? Compare(cpu, cpu.Get<double>(op.R0), value, IsSignaling(in op)) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out double value) ? Compare(cpu, cpu.Get<double>(op.R0), value, IsSignaling(in op)) : Step.Fault;
 
     public static Step CompareSingle(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) ? Compare(cpu, cpu.Get<float>(op.R0), cpu.Get<float>(op.R1), IsSignaling(in op)) : Step.Fault;
+        Sse.IsReady(cpu, in op) ? Compare(cpu, cpu.Get<float>(op.R0), cpu.Get<float>(op.R1), IsSignaling(in op)) : Step.Fault;
 
     public static Step CompareSingleMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out float value) ? Compare(cpu, cpu.Get<float>(op.R0), value, IsSignaling(in op)) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out float value) ? Compare(cpu, cpu.Get<float>(op.R0), value, IsSignaling(in op)) : Step.Fault;
 
     /// <summary>COMISS and COMISD, as opposed to UCOMISS and UCOMISD.</summary>
     private static bool IsSignaling(in Op op) =>
-        (Iced.Intel.Code)op.Code is Iced.Intel.Code.Comisd_xmm_xmmm64 or Iced.Intel.Code.Comiss_xmm_xmmm32;
+        (Iced.Intel.Code)op.Code is Iced.Intel.Code.Comisd_xmm_xmmm64 or Iced.Intel.Code.Comiss_xmm_xmmm32
+            or Iced.Intel.Code.VEX_Vcomisd_xmm_xmmm64 or Iced.Intel.Code.VEX_Vcomiss_xmm_xmmm32;
 
     private static Step ToDouble(Cpu cpu, in Op op, long value)
     {

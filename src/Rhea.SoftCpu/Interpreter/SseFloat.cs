@@ -104,26 +104,39 @@ internal struct SquareRootFloat : IFloatOperation
 /// <summary>CMPPS and its kin: all ones where the predicate of the immediate holds.</summary>
 internal struct CompareFloat : IFloatOperation
 {
-    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) =>
-        BitConverter.Int64BitsToDouble(Holds(immediate, SseArithmetic.Compare(a, b, Signaling(immediate), ref environment)) ? -1L : 0);
+    public static double Apply(double a, double b, byte immediate, ref FloatEnvironment environment) => ComparePredicate.Apply(a, b, immediate & 7, ref environment);
 
-    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) =>
-        BitConverter.Int32BitsToSingle(Holds(immediate, SseArithmetic.Compare(a, b, Signaling(immediate), ref environment)) ? -1 : 0);
+    public static float Apply(float a, float b, byte immediate, ref FloatEnvironment environment) => ComparePredicate.Apply(a, b, immediate & 7, ref environment);
+}
 
-    /// <summary>Less and less-or-equal, and their opposites.</summary>
-    private static bool Signaling(byte predicate) => (predicate & 3) is 1 or 2;
+/// <summary>The predicates of comparisons, of which SSE has the first eight (Intel SDM vol. 2, CMPPD).</summary>
+internal static class ComparePredicate
+{
+    private const int Less = 1, Equal = 2, Greater = 4, Unordered = 8;
 
-    private static bool Holds(byte predicate, FloatRelation relation)
+    /// <summary>The relations that satisfy a predicate; from 16 on they repeat, with the other answer to quiet NaNs.</summary>
+    private static ReadOnlySpan<byte> Relations =>
+    [
+        Equal, Less, Less | Equal, Unordered, Less | Greater | Unordered, Equal | Greater | Unordered, Greater | Unordered, Less | Equal | Greater,
+        Equal | Unordered, Less | Unordered, Less | Equal | Unordered, 0, Less | Greater, Equal | Greater, Greater, Less | Equal | Greater | Unordered,
+    ];
+
+    public static double Apply(double a, double b, int predicate, ref FloatEnvironment environment) =>
+        BitConverter.Int64BitsToDouble(Holds(predicate, SseArithmetic.Compare(a, b, IsSignaling(predicate), ref environment)) ? -1L : 0);
+
+    public static float Apply(float a, float b, int predicate, ref FloatEnvironment environment) =>
+        BitConverter.Int32BitsToSingle(Holds(predicate, SseArithmetic.Compare(a, b, IsSignaling(predicate), ref environment)) ? -1 : 0);
+
+    /// <summary>Less, less-or-equal and their opposites, or with bit 4 all others.</summary>
+    private static bool IsSignaling(int predicate) => ((predicate & 3) is 1 or 2) != ((predicate & 16) != 0);
+
+    private static bool Holds(int predicate, FloatRelation relation) => (Relations[predicate & 15] & relation switch
     {
-        bool holds = (predicate & 3) switch
-        {
-            0 => relation == FloatRelation.Equal,
-            1 => relation == FloatRelation.Less,
-            2 => relation is FloatRelation.Less or FloatRelation.Equal,
-            _ => relation == FloatRelation.Unordered,
-        };
-        return holds != ((predicate & 4) != 0);
-    }
+        FloatRelation.Less => Less,
+        FloatRelation.Equal => Equal,
+        FloatRelation.Greater => Greater,
+        _ => Unordered,
+    }) != 0;
 }
 
 /// <summary>ROUNDPS and its kin, of the source alone: the immediate has a direction, or takes MXCSR's, and may silence inexactness.</summary>
@@ -146,6 +159,7 @@ internal struct DotProductSingle : IFloatVectorOperation
         Vector128<byte> zero = Vector128<byte>.Zero;
         var chosen = (byte)(~immediate >> 4 & 15);
         Vector128<float> products = PackedSingle<MultiplyFloat>.Apply(Blend<uint>.Apply(a, zero, chosen), Blend<uint>.Apply(b, zero, chosen), 0, ref environment).AsSingle();
+        if (environment.Unmasked != FloatExceptions.None) return a; // each step may be the last
         float low = SseArithmetic.Add(products[0], products[1], ref environment), high = SseArithmetic.Add(products[2], products[3], ref environment);
         return Blend<uint>.Apply(zero, Vector128.Create(SseArithmetic.Add(low, high, ref environment)).AsByte(), (byte)(immediate & 15));
     }
@@ -159,6 +173,7 @@ internal struct DotProductDouble : IFloatVectorOperation
         Vector128<byte> zero = Vector128<byte>.Zero;
         var chosen = (byte)(~immediate >> 4 & 3);
         Vector128<double> products = PackedDouble<MultiplyFloat>.Apply(Blend<ulong>.Apply(a, zero, chosen), Blend<ulong>.Apply(b, zero, chosen), 0, ref environment).AsDouble();
+        if (environment.Unmasked != FloatExceptions.None) return a;
         double sum = SseArithmetic.Add(products[0], products[1], ref environment);
         return Blend<ulong>.Apply(zero, Vector128.Create(sum).AsByte(), (byte)(immediate & 3));
     }

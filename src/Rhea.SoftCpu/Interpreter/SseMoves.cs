@@ -33,10 +33,10 @@ internal static class SseMoves
     }
 
     public static Step StoreAligned(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.StoreAligned(in op, cpu.Get<Vector128<byte>>(op.R1)) ? Step.Next : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.StoreAligned(in op, cpu.Get<Vector128<byte>>(op.R1)) ? Step.Next : Step.Fault;
 
     public static Step Store(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Store(in op, cpu.Get<Vector128<byte>>(op.R1)) ? Step.Next : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Store(in op, cpu.Get<Vector128<byte>>(op.R1)) ? Step.Next : Step.Fault;
 
     // Parts: T is the part
 
@@ -59,13 +59,13 @@ internal static class SseMoves
     /// <summary>MOVD, MOVQ to a general register.</summary>
     public static Step Exit<T>(Cpu cpu, in Op op) where T : unmanaged
     {
-        if (!Sse.IsReady(cpu)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op)) return Step.Fault;
         cpu.Set(op.R0, cpu.Get<T>(op.R1));
         return Step.Next;
     }
 
     public static Step ExitMemory<T>(Cpu cpu, in Op op) where T : unmanaged =>
-        Sse.IsReady(cpu) && cpu.Store(in op, cpu.Get<T>(op.R1)) ? Step.Next : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Store(in op, cpu.Get<T>(op.R1)) ? Step.Next : Step.Fault;
 
     /// <summary>MOVSS between registers: the rest stays.</summary>
     public static Step CopyPart<T>(Cpu cpu, in Op op) where T : unmanaged
@@ -90,7 +90,7 @@ internal static class SseMoves
     }
 
     public static Step StoreHigh(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Store(in op, cpu.Get<ulong>(op.R1 + sizeof(ulong))) ? Step.Next : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Store(in op, cpu.Get<ulong>(op.R1 + sizeof(ulong))) ? Step.Next : Step.Fault;
 
     /// <summary>MOVNTI, which has no vector register and works with SSE switched off.</summary>
     public static Step StoreGeneral<T>(Cpu cpu, in Op op) where T : unmanaged => cpu.Store(in op, cpu.Get<T>(op.R1)) ? Step.Next : Step.Fault;
@@ -113,7 +113,7 @@ internal static class SseMoves
 
     public static Step ExtractWord(Cpu cpu, in Op op)
     {
-        if (!Sse.IsReady(cpu)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op)) return Step.Fault;
         cpu.Set(op.R0, (uint)cpu.Get<ushort>(op.R1 + ((int)(op.Immediate & 7) * 2)));
         return Step.Next;
     }
@@ -130,7 +130,7 @@ internal static class SseMoves
     /// <summary>MASKMOVDQU: byte by byte, those whose mask has the top bit. Its memory operand is at DS:RDI.</summary>
     public static Step StoreMasked(Cpu cpu, in Op op)
     {
-        if (!Sse.IsReady(cpu)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op)) return Step.Fault;
         return StoreMasked(cpu, in op, 16, cpu.Get<Vector128<byte>>(op.R1), cpu.Get<Vector128<byte>>(op.R2));
     }
 
@@ -151,17 +151,17 @@ internal static class SseMoves
 
     public static Step LoadMxcsr(Cpu cpu, in Op op)
     {
-        if (!Sse.IsReady(cpu) || !cpu.Load(in op, out uint value)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op) || !cpu.Load(in op, out uint value)) return Step.Fault;
         if ((value & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.State.Mxcsr = value;
         return Step.Next;
     }
 
-    public static Step StoreMxcsr(Cpu cpu, in Op op) => Sse.IsReady(cpu) && cpu.Store(in op, cpu.State.Mxcsr) ? Step.Next : Step.Fault;
+    public static Step StoreMxcsr(Cpu cpu, in Op op) => Sse.IsReady(cpu, in op) && cpu.Store(in op, cpu.State.Mxcsr) ? Step.Next : Step.Fault;
 
     private static Step Mask(Cpu cpu, in Op op, uint mask)
     {
-        if (!Sse.IsReady(cpu)) return Step.Fault;
+        if (!Sse.IsReady(cpu, in op)) return Step.Fault;
         cpu.Set(op.R0, mask);
         return Step.Next;
     }

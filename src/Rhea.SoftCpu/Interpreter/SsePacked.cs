@@ -385,6 +385,8 @@ internal struct Shufps : IVectorOperation
 
 internal struct Shufpd : IVectorOperation
 {
+    public static int ImmediateBits => 2;
+
     public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate) =>
         Vector128.Create(a.AsUInt64()[immediate & 1], b.AsUInt64()[immediate >> 1 & 1]).AsByte();
 }

@@ -11,26 +11,26 @@ internal static class StringCompare
     private const int Words = 1, Signed = 2, EqualAny = 0, Ranges = 4, EqualEach = 8, Aggregation = 12, Negative = 16, Masked = 32, FromTheTop = 64;
 
     /// <summary>The lengths are in EAX and EDX, or with REX.W in RAX and RDX.</summary>
-    public static Step ExplicitIndex(Cpu cpu, in Op op) => Sse.IsReady(cpu) ? Explicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: false) : Step.Fault;
+    public static Step ExplicitIndex(Cpu cpu, in Op op) => Sse.IsReady(cpu, in op) ? Explicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: false) : Step.Fault;
 
     public static Step ExplicitIndexMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out Vector128<byte> text) ? Explicit(cpu, in op, text, asMask: false) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out Vector128<byte> text) ? Explicit(cpu, in op, text, asMask: false) : Step.Fault;
 
-    public static Step ExplicitMask(Cpu cpu, in Op op) => Sse.IsReady(cpu) ? Explicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: true) : Step.Fault;
+    public static Step ExplicitMask(Cpu cpu, in Op op) => Sse.IsReady(cpu, in op) ? Explicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: true) : Step.Fault;
 
     public static Step ExplicitMaskMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out Vector128<byte> text) ? Explicit(cpu, in op, text, asMask: true) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out Vector128<byte> text) ? Explicit(cpu, in op, text, asMask: true) : Step.Fault;
 
     /// <summary>A zero ends each string.</summary>
-    public static Step ImplicitIndex(Cpu cpu, in Op op) => Sse.IsReady(cpu) ? Implicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: false) : Step.Fault;
+    public static Step ImplicitIndex(Cpu cpu, in Op op) => Sse.IsReady(cpu, in op) ? Implicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: false) : Step.Fault;
 
     public static Step ImplicitIndexMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out Vector128<byte> text) ? Implicit(cpu, in op, text, asMask: false) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out Vector128<byte> text) ? Implicit(cpu, in op, text, asMask: false) : Step.Fault;
 
-    public static Step ImplicitMask(Cpu cpu, in Op op) => Sse.IsReady(cpu) ? Implicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: true) : Step.Fault;
+    public static Step ImplicitMask(Cpu cpu, in Op op) => Sse.IsReady(cpu, in op) ? Implicit(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), asMask: true) : Step.Fault;
 
     public static Step ImplicitMaskMemory(Cpu cpu, in Op op) =>
-        Sse.IsReady(cpu) && cpu.Load(in op, out Vector128<byte> text) ? Implicit(cpu, in op, text, asMask: true) : Step.Fault;
+        Sse.IsReady(cpu, in op) && cpu.Load(in op, out Vector128<byte> text) ? Implicit(cpu, in op, text, asMask: true) : Step.Fault;
 
     private static Step Explicit(Cpu cpu, in Op op, Vector128<byte> text, bool asMask)
     {
@@ -67,7 +67,8 @@ internal static class StringCompare
         for (var at = 0; at < count; at++)
             if (Holds(control, pattern, patternLength, text, textLength, at)) found |= 1u << at;
         if ((control & Negative) != 0) found ^= (control & Masked) != 0 ? (1u << textLength) - 1 : all;
-        if (asMask) cpu.Ref<Vector128<byte>>(FrameOffset.Vector(0)) = Mask(control, found);
+        if (asMask && op.Has(OpFlags.Vex)) Vex.Set(cpu, FrameOffset.Vector(0), Mask(control, found));
+        else if (asMask) cpu.Ref<Vector128<byte>>(FrameOffset.Vector(0)) = Mask(control, found);
         else if (found == 0) cpu.Rcx = (uint)count;
         else cpu.Rcx = (uint)((control & FromTheTop) != 0 ? BitOperations.Log2(found) : BitOperations.TrailingZeroCount(found));
         cpu.Flags.Value = (found != 0 ? Rflags.Carry : 0) | (textLength < count ? Rflags.Zero : 0) | (patternLength < count ? Rflags.Sign : 0)

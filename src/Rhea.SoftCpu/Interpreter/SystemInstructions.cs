@@ -37,14 +37,16 @@ internal static class SystemInstructions
     {
         var leaf = (uint)cpu.Rax;
         CpuidLeaf answer = cpu.Features.Read(leaf, (uint)cpu.Rcx);
-        uint ecx = answer.Ecx, edx = answer.Edx;
+        uint ebx = answer.Ebx, ecx = answer.Ecx, edx = answer.Edx;
         if (leaf == 1)
         {
             if ((cpu.State.Cr4 & Cr4.OsXsave) != 0) ecx |= 1 << 27;
             if (cpu.Bus.ApicPage == ulong.MaxValue) edx &= ~(1u << 9); // the local APIC is switched off, or there is none
         }
 
-        (cpu.Rax, cpu.Rbx, cpu.Rcx, cpu.Rdx) = (answer.Eax, answer.Ebx, ecx, edx);
+        else if (leaf == 0xD && answer.Subleaf <= 1 && ebx != 0) ebx = (cpu.State.Xcr0 & Xsave.AvxState) != 0 ? Xsave.Length : Xsave.Upper;
+
+        (cpu.Rax, cpu.Rbx, cpu.Rcx, cpu.Rdx) = (answer.Eax, ebx, ecx, edx);
         return cpu.LeaveAfter(in op);
     }
 

@@ -103,6 +103,16 @@ internal static unsafe class SystemTable
         table.Add(Code.Cpuid, &SystemInstructions.Cpuid);
         table.Add(Code.Rdtsc, &SystemInstructions.Rdtsc);
         table.Add(Code.Rdtscp, &SystemInstructions.Rdtscp);
+        table.Add(Code.Xsave_mem, &Xsave.Save);
+        table.Add(Code.Xsave64_mem, &Xsave.Save);
+        table.Add(Code.Xsaveopt_mem, &Xsave.SaveOptimized);
+        table.Add(Code.Xsaveopt64_mem, &Xsave.SaveOptimized);
+        table.Add(Code.Xsavec_mem, &Xsave.SaveCompacted);
+        table.Add(Code.Xsavec64_mem, &Xsave.SaveCompacted);
+        table.Add(Code.Xrstor_mem, &Xsave.Restore);
+        table.Add(Code.Xrstor64_mem, &Xsave.Restore);
+        table.Add(Code.Xgetbv, &Xsave.Get);
+        table.Add(Code.Xsetbv, &Xsave.Set);
         table.Add(Code.Rdpid_r32, &SystemInstructions.Rdpid);
         table.Add(Code.Rdpid_r64, &SystemInstructions.Rdpid);
         AddRandom(table, Code.Rdrand_r16);

@@ -119,68 +119,90 @@ internal static class X87Control
         return Step.Next;
     }
 
-    // FXSAVE
+    // FXSAVE, and the parts of it that XSAVE has too. With REX.W the pointers have 64 bits and no selectors; XMM8 to XMM15 are there in 64-bit code
 
-    /// <summary>With REX.W the pointers have 64 bits and no selectors. XMM8 to XMM15 are there in 64-bit code.</summary>
     public static Step FxSave(Cpu cpu, in Op op)
     {
-        if (!IsAligned(cpu, in op, write: true)) return Step.Fault;
-        ref CpuState state = ref cpu.State;
-        int vectors = cpu.Code64 ? 16 : 8;
-        if (!cpu.CanStore(in op, FxVectors + (vectors * FxSlot))) return Step.Fault;
-        ulong control = state.FpuControl | (ulong)state.FpuStatus << 16 | (ulong)(byte)~state.FpuEmpty << 32 | (ulong)state.FpuOpcode << 48;
-        bool stored = cpu.Store(in op, control)
-            && cpu.Store(in op, 8, Pointer(in op, state.FpuInstruction)) && cpu.Store(in op, 16, Pointer(in op, state.FpuOperand))
-            && cpu.Store(in op, 24, state.Mxcsr | (ulong)MxcsrBits << 32);
-        for (var i = 0; i < 8 && stored; i++)
-        {
-            Float80 value = X87.Get(cpu, i);
-            stored = cpu.Store(in op, (uint)(FxRegisters + (i * FxSlot)), Vector128.Create(value.Significand, value.SignExponent));
-        }
-        for (var i = 0; i < vectors && stored; i++)
-        {
-            stored = cpu.Store(in op, (uint)(FxVectors + (i * FxSlot)), cpu.Get<Vector128<byte>>(FrameOffset.Vector(i)));
-        }
-        return stored ? Step.Next : Step.Fault;
+        if (!IsAligned(cpu, in op, write: true) || !cpu.CanStore(in op, FxVectors + (Vectors(cpu) * FxSlot))) return Step.Fault;
+        return StoreX87(cpu, in op) && cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)MxcsrBits << 32) && StoreVectors(cpu, in op) ? Step.Next : Step.Fault;
     }
 
     public static Step FxRestore(Cpu cpu, in Op op)
     {
         if (!IsAligned(cpu, in op, write: false)) return Step.Fault;
-        FxVectorImage vectors = default;
-        X87Registers registers = default;
-        int count = cpu.Code64 ? 16 : 8;
-        if (!cpu.Load(in op, out ulong control) || !cpu.Load(in op, 8, out ulong instruction) || !cpu.Load(in op, 16, out ulong operand)
-            || !cpu.Load(in op, 24, out uint mxcsr)) return Step.Fault;
-        for (var i = 0; i < 8; i++)
-        {
-            var at = (uint)(FxRegisters + (i * FxSlot));
-            if (!cpu.Load(in op, at, out registers[i].Significand) || !cpu.Load(in op, at + sizeof(ulong), out registers[i].SignExponent)) return Step.Fault;
-        }
-        for (var i = 0; i < count; i++)
-        {
-            if (!cpu.Load(in op, (uint)(FxVectors + (i * FxSlot)), out vectors[i])) return Step.Fault;
-        }
+        FxImage image = default;
+        if (!cpu.Load(in op, 24, out uint mxcsr) || !LoadX87(cpu, in op, ref image) || !LoadVectors(cpu, in op, ref image)) return Step.Fault;
         if ((mxcsr & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
-
-        ref CpuState state = ref cpu.State;
-        SetControl(cpu, (ushort)control);
-        state.FpuStatus = (ushort)(control >> 16);
-        state.FpuEmpty = (byte)~(control >> 32);
-        state.FpuOpcode = (ushort)(control >> 48 & 0x7FF);
-        (state.FpuInstruction, state.FpuOperand) = (Pointer(in op, instruction), Pointer(in op, operand));
-        state.Mxcsr = mxcsr;
-        for (var i = 0; i < 8; i++) state.X87[X87.Physical(cpu, i)] = registers[i];
-        for (var i = 0; i < count; i++) cpu.Ref<Vector128<byte>>(FrameOffset.Vector(i)) = vectors[i];
-        X87.UpdateSummary(cpu);
+        SetX87(cpu, in op, in image);
+        SetVectors(cpu, in image);
+        cpu.State.Mxcsr = mxcsr;
         return Step.Next;
     }
 
-    [InlineArray(16)]
-    private struct FxVectorImage
+    public static bool StoreX87(Cpu cpu, in Op op)
     {
-        private Vector128<byte> _element;
+        ref CpuState state = ref cpu.State;
+        ulong control = state.FpuControl | (ulong)state.FpuStatus << 16 | (ulong)(byte)~state.FpuEmpty << 32 | (ulong)state.FpuOpcode << 48;
+        bool stored = cpu.Store(in op, control)
+            && cpu.Store(in op, 8, Pointer(in op, state.FpuInstruction)) && cpu.Store(in op, 16, Pointer(in op, state.FpuOperand));
+        for (var i = 0; i < 8 && stored; i++)
+        {
+            Float80 value = X87.Get(cpu, i);
+            stored = cpu.Store(in op, (uint)(FxRegisters + (i * FxSlot)), Vector128.Create(value.Significand, value.SignExponent));
+        }
+        return stored;
     }
+
+    public static bool StoreVectors(Cpu cpu, in Op op)
+    {
+        for (var i = 0; i < Vectors(cpu); i++)
+            if (!cpu.Store(in op, (uint)(FxVectors + (i * FxSlot)), cpu.Get<Vector128<byte>>(FrameOffset.Vector(i)))) return false;
+        return true;
+    }
+
+    public static bool LoadX87(Cpu cpu, in Op op, ref FxImage image)
+    {
+        if (!cpu.Load(in op, out image.Control) || !cpu.Load(in op, 8, out image.Instruction) || !cpu.Load(in op, 16, out image.Operand)) return false;
+        for (var i = 0; i < 8; i++)
+        {
+            var at = (uint)(FxRegisters + (i * FxSlot));
+            if (!cpu.Load(in op, at, out image.Registers[i].Significand) || !cpu.Load(in op, at + sizeof(ulong), out image.Registers[i].SignExponent)) return false;
+        }
+        return true;
+    }
+
+    public static bool LoadVectors(Cpu cpu, in Op op, ref FxImage image)
+    {
+        for (var i = 0; i < Vectors(cpu); i++)
+            if (!cpu.Load(in op, (uint)(FxVectors + (i * FxSlot)), out image.Vectors[i])) return false;
+        return true;
+    }
+
+    public static void SetX87(Cpu cpu, in Op op, in FxImage image)
+    {
+        ref CpuState state = ref cpu.State;
+        SetControl(cpu, (ushort)image.Control);
+        state.FpuStatus = (ushort)(image.Control >> 16);
+        state.FpuEmpty = (byte)~(image.Control >> 32);
+        state.FpuOpcode = (ushort)(image.Control >> 48 & 0x7FF);
+        (state.FpuInstruction, state.FpuOperand) = (Pointer(in op, image.Instruction), Pointer(in op, image.Operand));
+        for (var i = 0; i < 8; i++) state.X87[X87.Physical(cpu, i)] = image.Registers[i];
+        X87.UpdateSummary(cpu);
+    }
+
+    public static void SetVectors(Cpu cpu, in FxImage image)
+    {
+        for (var i = 0; i < Vectors(cpu); i++) cpu.Ref<Vector128<byte>>(FrameOffset.Vector(i)) = image.Vectors[i];
+    }
+
+    /// <summary>As after a reset, registers included.</summary>
+    public static void Reset(Cpu cpu)
+    {
+        Initialize(cpu);
+        cpu.State.X87 = default;
+    }
+
+    private static int Vectors(Cpu cpu) => cpu.Code64 ? 16 : 8;
 
     private static void Initialize(Cpu cpu)
     {
@@ -201,7 +223,8 @@ internal static class X87Control
     }
 
     private static ulong Pointer(in Op op, ulong value) =>
-        (Iced.Intel.Code)op.Code is Iced.Intel.Code.Fxsave64_m512byte or Iced.Intel.Code.Fxrstor64_m512byte ? value : (uint)value;
+        (Iced.Intel.Code)op.Code is Iced.Intel.Code.Fxsave64_m512byte or Iced.Intel.Code.Fxrstor64_m512byte or Iced.Intel.Code.Xsave64_mem
+            or Iced.Intel.Code.Xsaveopt64_mem or Iced.Intel.Code.Xsavec64_mem or Iced.Intel.Code.Xrstor64_mem ? value : (uint)value;
 
     private static bool IsAligned(Cpu cpu, in Op op, bool write)
     {
@@ -275,4 +298,19 @@ internal static class X87Control
         }
         return tags;
     }
+}
+
+/// <summary>What FXRSTOR reads, before it is put in place: a fault leaves the processor as it was.</summary>
+internal struct FxImage
+{
+    public ulong Control, Instruction, Operand;
+    public X87Registers Registers;
+    public VectorHalves Vectors;
+}
+
+/// <summary>Halves of the vector registers.</summary>
+[InlineArray(16)]
+internal struct VectorHalves
+{
+    private Vector128<byte> _element;
 }

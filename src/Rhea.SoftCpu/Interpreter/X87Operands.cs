@@ -64,11 +64,16 @@ internal struct Int64Operand : IX87Source
 /// <summary>The format that a store converts to.</summary>
 internal interface IX87Target
 {
+    /// <summary>In bytes.</summary>
+    static abstract int Size { get; }
+
     static abstract bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment);
 }
 
 internal struct SingleTarget : IX87Target
 {
+    public static int Size => sizeof(float);
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         uint bits = X87Conversion.ToSingle(value, ref environment);
@@ -78,6 +83,8 @@ internal struct SingleTarget : IX87Target
 
 internal struct DoubleTarget : IX87Target
 {
+    public static int Size => sizeof(double);
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         ulong bits = X87Conversion.ToDouble(value, ref environment);
@@ -87,6 +94,8 @@ internal struct DoubleTarget : IX87Target
 
 internal struct Int16Target : IX87Target
 {
+    public static int Size => sizeof(short);
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         var bits = (short)X87Conversion.ToInteger(value, 16, ref environment);
@@ -96,6 +105,8 @@ internal struct Int16Target : IX87Target
 
 internal struct Int32Target : IX87Target
 {
+    public static int Size => sizeof(int);
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         var bits = (int)X87Conversion.ToInteger(value, 32, ref environment);
@@ -105,6 +116,8 @@ internal struct Int32Target : IX87Target
 
 internal struct Int64Target : IX87Target
 {
+    public static int Size => sizeof(long);
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         long bits = X87Conversion.ToInteger(value, 64, ref environment);
@@ -115,6 +128,8 @@ internal struct Int64Target : IX87Target
 /// <summary>FISTTP: rounds toward zero whatever the control word says.</summary>
 internal struct Truncating<T> : IX87Target where T : IX87Target
 {
+    public static int Size => T.Size;
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         environment.Rounding = RoundingMode.TowardZero;
@@ -124,6 +139,8 @@ internal struct Truncating<T> : IX87Target where T : IX87Target
 
 internal struct DecimalTarget : IX87Target
 {
+    public static int Size => 10;
+
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         UInt128 digits = X87Conversion.ToDecimal(value, ref environment);

@@ -147,6 +147,7 @@ internal static class X87Store
         bool empty = X87.IsEmpty(cpu, 0);
         if (empty && !environment.IsMasked(FloatExceptions.Invalid))
         {
+            if (!cpu.CanStore(in op, T.Size)) return false; // memory comes first
             X87.NoteOperand(cpu, in op);
             X87.Underflow(cpu);
             return true;

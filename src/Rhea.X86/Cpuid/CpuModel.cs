@@ -16,7 +16,7 @@ public sealed class CpuModel
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
     private const string Implemented = Base64 + " lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp "
         + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
-        + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni";
+        + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
     private static readonly CpuModel[] Models =
     [
@@ -102,8 +102,18 @@ public sealed class CpuModel
             new(0x8000_0007, 0, 0, 0, 0, 0),
             new(0x8000_0008, 0, (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0 ? 0x3028u : 0x20u, 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
         };
+        leaves.AddRange(ExtendedState(features));
         AddCaches(leaves, topology);
         return leaves;
+    }
+
+    /// <summary>Leaf Dh: the parts of the state that XSAVE knows, and where they are. EBX is of a processor after reset.</summary>
+    private static IEnumerable<CpuidLeaf> ExtendedState(uint[] features)
+    {
+        if ((features[(int)FeatureWord.Leaf1Ecx] >> 26 & 1) == 0) return [];
+        bool avx = (features[(int)FeatureWord.Leaf1Ecx] >> 28 & 1) != 0;
+        CpuidLeaf parts = new(0xD, 0, avx ? 7u : 3, 576, avx ? 832u : 576, 0), forms = new(0xD, 1, features[(int)FeatureWord.LeafDEax], 576, 0, 0);
+        return avx ? [parts, forms, new CpuidLeaf(0xD, 2, 256, 576, 0, 0)] : [parts, forms];
     }
 
     /// <summary>Leaf 4: 32 KiB of data and of code and 4 MiB for each core, 16 MiB for all (the "legacy" caches).</summary>

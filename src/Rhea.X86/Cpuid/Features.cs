@@ -26,6 +26,15 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
     /// <summary>What of CR4 may be set: the extensions that CPUID shows.</summary>
     public ulong Cr4Allowed { get; } = AllowedCr4(leaves);
 
+    /// <summary>XGETBV can tell what is in use; XSAVE has a compacted form.</summary>
+    public bool HasXgetbv1 { get; } = Bit(Find(leaves, 0xD, 1).Eax, 2);
+
+    /// <inheritdoc cref="HasXgetbv1"/>
+    public bool HasXsavec { get; } = Bit(Find(leaves, 0xD, 1).Eax, 1);
+
+    /// <summary>What of XCR0 may be set.</summary>
+    public ulong Xcr0Allowed { get; } = Find(leaves, 0xD, 0).Eax;
+
     /// <summary>SYSENTER works in long mode on Intel's processors only.</summary>
     public bool Amd { get; } = Find(leaves, 0, 0).Ebx == 0x6874_7541;
 

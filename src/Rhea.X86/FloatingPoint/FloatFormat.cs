@@ -7,6 +7,7 @@ namespace Rhea.X86.FloatingPoint;
 /// <param name="Wrap">An unmasked overflow or underflow delivers the result with its exponent changed by this (SDM vol. 1, 8.5.4); 0 delivers none.</param>
 internal readonly record struct FloatFormat(int Precision, int MinExponent, int MaxExponent, int Wrap)
 {
+    public static readonly FloatFormat Half = new(11, -14, 15, 0);
     public static readonly FloatFormat Single = new(24, -126, 127, 0), Double = new(53, -1022, 1023, 0);
 
     public ulong Sign => 2 * (ulong)(MaxExponent + 1) << Fraction;

@@ -142,6 +142,33 @@ public static class SseArithmetic
         return Plain(rounded, silent || rounded == value, ref environment);
     }
 
+    /// <summary>a·b + c, rounded once.</summary>
+    public static double MultiplyAdd(double a, double b, double c, bool negateProduct, bool negateAddend, ref FloatEnvironment environment) =>
+        ToDouble(MultiplyAdd(Bits(a), Bits(b), Bits(c), negateProduct, negateAddend, FloatFormat.Double, ref environment));
+
+    /// <inheritdoc cref="MultiplyAdd(double, double, double, bool, bool, ref FloatEnvironment)"/>
+    public static float MultiplyAdd(float a, float b, float c, bool negateProduct, bool negateAddend, ref FloatEnvironment environment) =>
+        ToSingle(MultiplyAdd(Bits(a), Bits(b), Bits(c), negateProduct, negateAddend, FloatFormat.Single, ref environment));
+
+    /// <summary>Denormals count as they are, and raise nothing.</summary>
+    public static float SingleFromHalf(ushort a, ref FloatEnvironment environment)
+    {
+        FloatEnvironment plain = environment with { DenormalsAreZero = false, FlushToZero = false };
+        ulong result = Convert(a, FloatFormat.Half, FloatFormat.Single, ref plain);
+        environment.Raised |= plain.Raised & FloatExceptions.Invalid;
+        return ToSingle(result);
+    }
+
+    /// <summary>Results are not flushed to zero.</summary>
+    public static ushort HalfFromSingle(float a, ref FloatEnvironment environment)
+    {
+        bool flushes = environment.FlushToZero;
+        environment.FlushToZero = false;
+        var result = (ushort)Convert(Bits(a), FloatFormat.Single, FloatFormat.Half, ref environment);
+        environment.FlushToZero = flushes;
+        return result;
+    }
+
     public static double DoubleFromInteger(long value, ref FloatEnvironment environment) =>
         ToDouble(FromInteger(value, FloatFormat.Double, ref environment));
 
@@ -222,6 +249,30 @@ public static class SseArithmetic
         }
         if (classA == FloatClass.Zero || classB == FloatClass.Infinity) return sign;
         return Finish(Unpacked.Quotient(format.Unpack(a), format.Unpack(b)), format, ref environment);
+    }
+
+    private static ulong MultiplyAdd(ulong a, ulong b, ulong c, bool negateProduct, bool negateAddend, FloatFormat format, ref FloatEnvironment environment)
+    {
+        (a, b, c) = (WithoutDenormal(a, format, environment), WithoutDenormal(b, format, environment), WithoutDenormal(c, format, environment));
+        FloatClass classA = format.Classify(a), classB = format.Classify(b), classC = format.Classify(c);
+        bool infinite = classA == FloatClass.Infinity || classB == FloatClass.Infinity, zero = classA == FloatClass.Zero || classB == FloatClass.Zero;
+        if (classA >= FloatClass.QuietNan || classB >= FloatClass.QuietNan || classC >= FloatClass.QuietNan)
+        {
+            if (classA == FloatClass.SignalingNan || classB == FloatClass.SignalingNan || classC == FloatClass.SignalingNan) environment.Raised |= FloatExceptions.Invalid;
+            return (classA >= FloatClass.QuietNan ? a : classB >= FloatClass.QuietNan ? b : c) | format.Quiet;
+        }
+        ulong sign = (a ^ b ^ (negateProduct ? format.Sign : 0)) & format.Sign;
+        if (negateAddend) c ^= format.Sign;
+        if (infinite && zero) return Invalid(format, ref environment);
+        if (infinite && classC == FloatClass.Infinity && sign != (c & format.Sign)) return Invalid(format, ref environment);
+        if (classA == FloatClass.Denormal || classB == FloatClass.Denormal || classC == FloatClass.Denormal) environment.Raised |= FloatExceptions.Denormal;
+        if (infinite) return sign | format.Infinity;
+        if (classC == FloatClass.Infinity) return c;
+        if (zero && classC == FloatClass.Zero) return sign == (c & format.Sign) ? c : ZeroSum(format, environment);
+        if (zero) return Finish(format.Unpack(c), format, ref environment);
+        Unpacked product = Unpacked.Product(format.Unpack(a), format.Unpack(b)) with { Negative = sign != 0 };
+        if (classC == FloatClass.Zero) return Finish(product, format, ref environment);
+        return Unpacked.Sum(product, format.Unpack(c)) is { } sum ? Finish(sum, format, ref environment) : ZeroSum(format, environment);
     }
 
     private static ulong SquareRoot(ulong a, FloatFormat format, ref FloatEnvironment environment)

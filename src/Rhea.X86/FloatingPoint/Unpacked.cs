@@ -12,7 +12,7 @@ internal readonly record struct Unpacked(bool Negative, int Exponent, UInt128 Si
 
     private ulong High => (ulong)(Significand >> 64);
 
-    /// <summary>The exact sum; null when it is zero. Both have at most 64 bits.</summary>
+    /// <summary>The exact sum; null when it is zero. Both have at most 64 bits; one may be a product of two doubles.</summary>
     public static Unpacked? Sum(in Unpacked a, in Unpacked b)
     {
         if (a.Exponent < b.Exponent || (a.Exponent == b.Exponent && a.Significand < b.Significand)) return Sum(b, a);

@@ -137,7 +137,7 @@ public static class X87Arithmetic
 
     internal static Float80 Invalid(ref FloatEnvironment environment)
     {
-        environment.Raised |= FloatExceptions.Invalid;
+        environment.Raised = (environment.Raised & ~FloatExceptions.Denormal) | FloatExceptions.Invalid; // it comes before a denormal operand
         return Float80.Indefinite;
     }
 

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 
 namespace Rhea.Tests.SoftCpu.Differential;
@@ -115,6 +116,7 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         image.Is64 = is64;
         for (var i = 0; i < image.Border.Length; i += 8) BinaryPrimitives.WriteUInt64LittleEndian(image.Border[i..], _random.Lanes());
         for (var i = 0; i < image.Edge.Length; i += 8) BinaryPrimitives.WriteUInt64LittleEndian(image.Edge[i..], _random.Lanes());
+        for (var i = 0; i < image.Upper.Length && Avx.IsSupported; i += 8) BinaryPrimitives.WriteUInt64LittleEndian(image.Upper[i..], _random.Lanes());
         FillFx(image.Fx);
     }
 
@@ -188,6 +190,12 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
     private bool Point(CpuImage image, byte[] bytes, in Instruction instruction, ConstantOffsets offsets, uint address)
     {
         Register baseRegister = instruction.MemoryBase, index = instruction.MemoryIndex;
+        if (index.IsVectorRegister())
+        {
+            FillIndices(image, index.GetNumber(), instruction.Code.ToOpCode());
+            index = Register.None;
+        }
+
         if (baseRegister.GetSize() == 2 || index.GetSize() == 2) return false;
         ulong scaled = 0;
         if (index != Register.None && index.GetFullRegister() != baseRegister.GetFullRegister())
@@ -214,6 +222,17 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         }
         image[baseRegister.GetNumber()] = Cut(value);
         return true;
+    }
+
+    /// <summary>Small numbers in a vector register that indexes memory, by dwords or quadwords.</summary>
+    private void FillIndices(CpuImage image, int register, OpCodeInfo info)
+    {
+        bool wide = info.GetOpKind(1) is OpCodeOperandKind.mem_vsib64x or OpCodeOperandKind.mem_vsib64y;
+        for (var i = 0; i < 4; i++)
+        {
+            ulong low = (ulong)_random.Below(32), high = (ulong)_random.Below(32) << 32, indices = wide ? low : low | high;
+            BinaryPrimitives.WriteUInt64LittleEndian(i < 2 ? image.Fx[(160 + (register * 16) + (i * 8))..] : image.Upper[((register * 16) + ((i - 2) * 8))..], indices);
+        }
     }
 
     /// <summary>Operands that random memory would rarely be.</summary>

@@ -82,12 +82,18 @@ internal static class Comparison
     {
         uint wasControl = BinaryPrimitives.ReadUInt32LittleEndian(native.Fx[24..]), control = BinaryPrimitives.ReadUInt32LittleEndian(soft.Fx[24..]);
         if (wasControl != control) return $"MXCSR {control:x}, host {wasControl:x}";
-        bool reciprocal = instruction.Mnemonic is Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss;
+        bool reciprocal = instruction.Mnemonic is Mnemonic.Rcpps or Mnemonic.Rcpss or Mnemonic.Rsqrtps or Mnemonic.Rsqrtss
+            or Mnemonic.Vrcpps or Mnemonic.Vrcpss or Mnemonic.Vrsqrtps or Mnemonic.Vrsqrtss;
         for (int at = 160; at < 160 + (soft.Is64 ? 256 : 128); at += 4)
         {
             uint was = BinaryPrimitives.ReadUInt32LittleEndian(native.Fx[at..]), isNow = BinaryPrimitives.ReadUInt32LittleEndian(soft.Fx[at..]);
             if (was == isNow || (reciprocal && IsNear(was, isNow))) continue;
             return $"XMM{(at - 160) / 16} byte {at & 15}: {isNow:x8}, host {was:x8}, MXCSR {control:x}";
+        }
+        for (var at = 0; at < (soft.Is64 ? 256 : 128); at += 4)
+        {
+            uint was = BinaryPrimitives.ReadUInt32LittleEndian(native.Upper[at..]), isNow = BinaryPrimitives.ReadUInt32LittleEndian(soft.Upper[at..]);
+            if (was != isNow && !(reciprocal && IsNear(was, isNow))) return $"YMM{at / 16} byte {16 + (at & 15)}: {isNow:x8}, host {was:x8}, MXCSR {control:x}";
         }
         return null;
     }

@@ -23,20 +23,26 @@ internal static class CaseLayout
 /// <remarks>The first words are the <c>gregs</c> of Linux's <c>mcontext_t</c>, the next 512 bytes an FXSAVE image.</remarks>
 internal readonly record struct CpuImage(Memory<byte> Bytes)
 {
-    public const int Length = 2304;
+    public const int Length = 2560;
     private const int Rip = 16, Rflags = 17, Segments = 18, ErrorCode = 19, Trap = 20, FaultAddress = 22;
-    private const int FxSave = 192, CodeBytes = FxSave + 512, BorderBytes = CodeBytes + CaseLayout.CodeLength;
+    private const int FxSave = 192, CodeBytes = FxSave + 512, BorderBytes = CodeBytes + CaseLayout.CodeLength,
+        UpperBytes = BorderBytes + CaseLayout.BorderLength + CaseLayout.EdgeLength;
 
     /// <summary>From encoding order (RAX RCX RDX RBX RSP RBP RSI RDI R8…) to gregs.</summary>
     private static readonly int[] Greg = [13, 14, 12, 11, 15, 10, 9, 8, 0, 1, 2, 3, 4, 5, 6, 7];
 
     public static int FxOffset => FxSave;
 
+    public static int UpperOffset => UpperBytes;
+
     public Span<byte> Fx => Bytes.Span.Slice(FxSave, 512);
 
     public Span<byte> Code => Bytes.Span.Slice(CodeBytes, CaseLayout.CodeLength);
 
     public Span<byte> Border => Bytes.Span.Slice(BorderBytes, CaseLayout.BorderLength);
+
+    /// <summary>The upper halves of the YMM registers.</summary>
+    public Span<byte> Upper => Bytes.Span.Slice(UpperBytes, 256);
 
     public Span<byte> Edge => Bytes.Span.Slice(BorderBytes + CaseLayout.BorderLength, CaseLayout.EdgeLength);
 

@@ -17,7 +17,7 @@ public class DifferentialTests
     public void Every_instruction_does_what_it_does_on_the_hosts_processor(bool is64, int warmth)
     {
         int rounds = Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1" ? 20 : 1, count = 0;
-        List<string> differences = [];
+        List<(Code Code, string Difference)> differences = [];
         using var soft = new SoftProcessor(warmth);
         for (var round = 0; round < rounds; round++)
         {
@@ -27,7 +27,8 @@ public class DifferentialTests
             differences.AddRange(Compare(soft, cases, native));
         }
 
-        Assert.True(differences.Count == 0, $"{differences.Count} of {count} cases differ:\n{string.Join('\n', differences.Take(Shown))}");
+        IEnumerable<string> report = differences.GroupBy(found => found.Code).Select(group => $"{group.Count()}x {group.First().Difference}");
+        Assert.True(differences.Count == 0, $"{differences.Count} of {count} cases differ:\n{string.Join('\n', report.Take(Shown))}");
     }
 
     private static List<CpuImage> Generate(bool is64, int round)
@@ -47,7 +48,7 @@ public class DifferentialTests
     }
 
     /// <summary>What differs is run again: under a hypervisor a host may lose a case, one in a million.</summary>
-    private static IEnumerable<string> Compare(SoftProcessor soft, List<CpuImage> cases, List<CpuImage> native)
+    private static IEnumerable<(Code Code, string Difference)> Compare(SoftProcessor soft, List<CpuImage> cases, List<CpuImage> native)
     {
         List<(CpuImage Case, CpuImage Result)> suspects = [];
         for (var i = 0; i < cases.Count; i++)
@@ -61,7 +62,7 @@ public class DifferentialTests
         {
             Instruction instruction = CaseGenerator.Decode(suspects[i].Case);
             if (Comparison.Find(instruction, suspects[i].Case, again[i], suspects[i].Result) is { } difference)
-                yield return $"{instruction.Code} ({instruction}): {difference}";
+                yield return (instruction.Code, $"{instruction.Code} ({instruction}): {difference}");
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -14,10 +15,11 @@ namespace Rhea.Tests.SoftCpu.Differential;
 internal static class NativeProcessor
 {
     private const ulong Image = 0x40_0000, Records = 0x10_0000_0000, AlternateStack = 0x60_0000;
-    private const int StackLength = 0x2_0000, Gregs = 40, FpState = 224, XstateFeatures = 512;
+    private const int StackLength = 0x2_0000, Gregs = 40, FpState = 224, XstateFeatures = 512, UpperHalves = 576;
     private const int Open = 2, Mmap = 9, SigAction = 13, SigReturn = 15, SigAltStack = 131, ModifyLdt = 154, Exit = 231;
     private const int FixedPrivateAnonymous = 0x32, FixedShared = 0x11;
     private const uint SigInfo = 4, OnStack = 0x0800_0000, Restorer = 0x0400_0000, NoDefer = 0x4000_0000;
+    private static readonly bool HasUpperHalves = Avx.IsSupported;
     private static readonly int[] Signals = [4, 5, 7, 8, 11]; // SIGILL SIGTRAP SIGBUS SIGFPE SIGSEGV
 
     /// <summary>Fills in the images after the cases.</summary>
@@ -52,7 +54,7 @@ internal static class NativeProcessor
     {
         var c = new Assembler(64);
         Label handler = c.CreateLabel(), restorer = c.CreateLabel(), path = c.CreateLabel(), current = c.CreateLabel();
-        Label stack = c.CreateLabel(), segment = c.CreateLabel(), action = c.CreateLabel(), first = c.CreateLabel(), next = c.CreateLabel(), done = c.CreateLabel();
+        Label stack = c.CreateLabel(), segment = c.CreateLabel(), action = c.CreateLabel(), first = c.CreateLabel(), initial = c.CreateLabel(), next = c.CreateLabel(), done = c.CreateLabel();
 
         c.mov(eax, Open);
         c.lea(rdi, __[path]);
@@ -110,6 +112,12 @@ internal static class NativeProcessor
         Copy(c, CaseLayout.BorderLength / 8);
         c.mov(esi, CaseLayout.Edge);
         Copy(c, CaseLayout.EdgeLength / 8);
+        c.mov(rsi, __[rdx + FpState]);
+        c.test(__dword_ptr[rsi + XstateFeatures], 4); // else they are zero, and not there
+        c.jz(initial);
+        c.add(rsi, UpperHalves);
+        Copy(c, 32);
+        c.Label(ref initial);
         c.add(rbx, 2 * CpuImage.Length);
         c.jmp(next);
         c.Label(ref first);
@@ -124,8 +132,16 @@ internal static class NativeProcessor
         Copy(c, 19);
         c.lea(rsi, __[rbx + CpuImage.FxOffset]);
         c.mov(rdi, __[rdx + FpState]);
-        c.or(__dword_ptr[rdi + XstateFeatures], 3);
+        c.or(__dword_ptr[rdi + XstateFeatures], HasUpperHalves ? 7 : 3);
         Copy(c, 52); // the rest is the kernel's
+        if (HasUpperHalves)
+        {
+            c.lea(rsi, __[rbx + CpuImage.UpperOffset]);
+            c.mov(rdi, __[rdx + FpState]);
+            c.add(rdi, UpperHalves);
+            Copy(c, 32);
+        }
+
         c.lea(rsi, __[rbx + CpuImage.FxOffset + 512]);
         c.mov(edi, CaseLayout.Start);
         Copy(c, CaseLayout.CodeLength / 8);

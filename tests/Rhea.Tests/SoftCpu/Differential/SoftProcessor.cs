@@ -65,7 +65,8 @@ internal sealed class SoftProcessor : IDisposable
         ref CpuState state = ref _registers.State;
         for (var i = 0; i < 16; i++) state.General[i] = image[i];
         (state.Rip, state.Rflags) = (image.Ip, image.Flags | 0x202);
-        (state.Cr0, state.Cr3, state.Cr4, state.Efer) = (0x8005_0033, Tables, 0x6A0, 0xD01);
+        (state.Cr0, state.Cr3, state.Cr4, state.Efer) = (0x8005_0033, Tables, 0x4_06A0, 0xD01);
+        state.Xcr0 = 7;
         state.Segments[1] = image.Is64
             ? new Segment { Selector = CaseLayout.Code64, Limit = uint.MaxValue, Flags = 0xA0_FB00 }
             : new Segment { Selector = CaseLayout.Code32, Limit = uint.MaxValue, Flags = 0xC0_FB00 };
@@ -73,11 +74,11 @@ internal sealed class SoftProcessor : IDisposable
             state.Segments[data] = new Segment { Selector = CaseLayout.Stack, Limit = uint.MaxValue, Flags = 0xC0_F300 };
         state.Tr = new Segment { Selector = TssSelector, Base = Tss, Limit = 0x67, Flags = 0x8B00 };
         (state.Gdtr.Base, state.Gdtr.Limit, state.Idtr.Base, state.Idtr.Limit) = (Gdt, 0x4F, Idt, 0xFFF);
-        LoadFx(image.Fx, ref state);
+        LoadFx(image.Fx, image.Upper, ref state);
         _vcpu.Write(_registers);
     }
 
-    private static void LoadFx(ReadOnlySpan<byte> fx, ref CpuState state)
+    private static void LoadFx(ReadOnlySpan<byte> fx, ReadOnlySpan<byte> upper, ref CpuState state)
     {
         state.FpuControl = BinaryPrimitives.ReadUInt16LittleEndian(fx);
         state.FpuStatus = BinaryPrimitives.ReadUInt16LittleEndian(fx[2..]);
@@ -89,10 +90,14 @@ internal sealed class SoftProcessor : IDisposable
             register.Significand = BinaryPrimitives.ReadUInt64LittleEndian(fx[(32 + (i * 16))..]);
             register.SignExponent = BinaryPrimitives.ReadUInt16LittleEndian(fx[(40 + (i * 16))..]);
         }
-        for (var i = 0; i < 32; i++) state.Vector[i / 2][i % 2] = BinaryPrimitives.ReadUInt64LittleEndian(fx[(160 + (i * 8))..]);
+        for (var i = 0; i < 32; i++)
+        {
+            state.Vector[i / 2][i % 2] = BinaryPrimitives.ReadUInt64LittleEndian(fx[(160 + (i * 8))..]);
+            state.Vector[i / 2][2 + (i % 2)] = BinaryPrimitives.ReadUInt64LittleEndian(upper[(i * 8)..]);
+        }
     }
 
-    private static void StoreFx(Span<byte> fx, ref CpuState state)
+    private static void StoreFx(Span<byte> fx, Span<byte> upper, ref CpuState state)
     {
         BinaryPrimitives.WriteUInt16LittleEndian(fx, state.FpuControl);
         BinaryPrimitives.WriteUInt16LittleEndian(fx[2..], state.FpuStatus);
@@ -104,7 +109,11 @@ internal sealed class SoftProcessor : IDisposable
             BinaryPrimitives.WriteUInt64LittleEndian(fx[(32 + (i * 16))..], register.Significand);
             BinaryPrimitives.WriteUInt16LittleEndian(fx[(40 + (i * 16))..], register.SignExponent);
         }
-        for (var i = 0; i < 32; i++) BinaryPrimitives.WriteUInt64LittleEndian(fx[(160 + (i * 8))..], state.Vector[i / 2][i % 2]);
+        for (var i = 0; i < 32; i++)
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(fx[(160 + (i * 8))..], state.Vector[i / 2][i % 2]);
+            BinaryPrimitives.WriteUInt64LittleEndian(upper[(i * 8)..], state.Vector[i / 2][2 + (i % 2)]);
+        }
     }
 
     /// <summary>From the stub that it halted in and the frame that the exception pushed.</summary>
@@ -112,7 +121,7 @@ internal sealed class SoftProcessor : IDisposable
     {
         ref CpuState state = ref _registers.State;
         for (var i = 0; i < 16; i++) image[i] = state.General[i];
-        StoreFx(image.Fx, ref state);
+        StoreFx(image.Fx, image.Upper, ref state);
         _ram.Span(DataPages + CaseLayout.Border - CaseLayout.Data, CaseLayout.BorderLength).CopyTo(image.Border);
         _ram.Span(DataPages + CaseLayout.Edge - CaseLayout.Data, CaseLayout.EdgeLength).CopyTo(image.Edge);
         image.Vector = -1;
