@@ -136,7 +136,7 @@ public class ChipSectionTests
         "pcspk" => new PcSpeaker(_pc.IsaSlot(), new I8254(_pc.IsaSlot(), new())),
         "dma" => new I8237(_pc.IsaSlot(), new GuestMemory(_pc.Memory), second: false),
         "hpet" => new Hpet(_pc.IsaSlot(), new(), [], null, null),
-        "serial" => new Serial16550(_pc.IsaSlot(), new()),
+        "serial" => new IsaSerial(_pc.IsaSlot(), new()),
         "ps2kbd" => new Ps2Keyboard(),
         "ps2mouse" => new Ps2Mouse(),
         "pckbd" => new I8042(_pc.IsaSlot(), new(), new(), _ => { }, () => { }),

@@ -1,4 +1,3 @@
-using Rhea.Core;
 using Rhea.Core.Backends;
 using Rhea.Core.Io;
 using Rhea.Core.Machines;
@@ -7,14 +6,13 @@ using Rhea.Core.Time;
 
 namespace Rhea.Devices.Serial;
 
-/// <summary>A serial port: a 16550A with 16-byte FIFOs both ways, on the ISA bus as COM1 to COM4.</summary>
+/// <summary>The chip of a serial port, a 16550A with 16-byte FIFOs both ways; what bus it is on, its card knows.</summary>
 /// <remarks>
 /// Data sheet: National Semiconductor PC16550D, 1995. As in QEMU the line is as fast as the host: a byte leaves at once, or waits
 /// in the chip until the host takes it, so none is lost; the baud rate only says how long a received byte may wait below the
 /// trigger level. Modem inputs say that somebody is there. OUT2 does not gate the interrupt.
 /// </remarks>
-[Device("isa-serial", "Serial port, a 16550A")]
-public sealed class Serial16550 : Device, ICharFrontend
+internal sealed class Uart16550 : IState, ICharFrontend
 {
     private const int Data = 0, InterruptEnable = 1, InterruptId = 2, LineControl = 3, ModemControl = 4, LineStatus = 5, ModemStatus = 6, Scratch = 7;
     private const byte RxEnable = 0x01, TxEnable = 0x02, LineEnable = 0x04, ModemEnable = 0x08;                       // IER
@@ -27,11 +25,10 @@ public sealed class Serial16550 : Device, ICharFrontend
     private const byte ModemDeltas = 0x0F, ClearToSend = 0x10, DataSetReady = 0x20, CarrierDetect = 0x80;             // MSR
     private const int Crystal = 115_200;                                                                             // Hz, already divided by 16
 
-    private static readonly ushort[] ComPorts = [0x3F8, 0x2F8, 0x3E8, 0x2E8];
-    private static readonly StructType Uart = new("serial", 3, Oldest: 2);
+    private static readonly StructType Type = new("serial", 3, Oldest: 2);
 
     private readonly VmClock _clock;
-    private readonly IrqLine _irq;
+    private readonly Action<bool> _interrupt;
     private readonly ICharBackend? _host;
     private readonly VmTimer _timeout; // a byte has waited below the trigger level for four character times
     private readonly VmTimer _modemPoll; // never armed here: modem inputs do not change, but QEMU's section may carry it
@@ -43,20 +40,21 @@ public sealed class Serial16550 : Device, ICharFrontend
     private int _txPending, _timeoutPending;
     private int _polling;          // QEMU asks a host tty for its modem lines; -1 when it has none
 
-    public Serial16550(IsaSlot slot, Options options)
+    /// <param name="slot">Its card's.</param>
+    /// <param name="chardev">What it is wired to.</param>
+    /// <param name="interrupt">Drives its interrupt output.</param>
+    public Uart16550(Slot slot, string chardev, Action<bool> interrupt)
     {
-        if (options.Index is < -1 or > 3) throw new ConfigException("Max. supported number of ISA serial ports is 4.");
-        int index = options.Index >= 0 ? options.Index : Math.Max(Array.FindIndex(ComPorts, slot.IsFree), 0);
-        ushort ports = options.IoBase != 0 ? options.IoBase : ComPorts[index];
-        (_clock, _irq) = (slot.Clock, slot.Irq(options.Irq != 0 ? options.Irq : (index & 1) == 0 ? 4 : 3));
+        (_clock, _interrupt) = (slot.Clock, interrupt);
         (_timeout, _modemPoll) = (slot.CreateTimer(OnTimeout), slot.CreateTimer(() => { }));
-        _host = slot.Chardev(options.Chardev, this);
-        slot.MapPorts(ports, new IoRegion("serial", 8, AccessSizes.Byte, ReadPort, WritePort));
+        _host = slot.Chardev(chardev, this);
+        Registers = new IoRegion("serial", 8, AccessSizes.Byte, ReadPort, WritePort);
     }
 
-    public override string Model => "isa-serial";
+    public IoRegion Registers { get; }
 
-    public override StructType Section { get; } = new("serial", 3, Oldest: 2);
+    /// <summary>The interrupt output.</summary>
+    public bool Interrupts => (_iir & NoInterrupt) == 0;
 
     /// <summary>Up to the trigger level, so that the interrupt comes before the FIFO runs over.</summary>
     public int Room
@@ -83,7 +81,7 @@ public sealed class Serial16550 : Device, ICharFrontend
         }
     }
 
-    public override void Reset()
+    public void Reset()
     {
         (_divisor, _rbr, _ier, _iir, _lcr, _mcr, _scr, _fcr) = (0x0C, 0, 0, NoInterrupt, 0, Out2, 0, 0);
         (_lsr, _msr) = (TxEmpty | TxHoldingEmpty, CarrierDetect | DataSetReady | ClearToSend);
@@ -95,9 +93,7 @@ public sealed class Serial16550 : Device, ICharFrontend
         UpdateIrq();
     }
 
-    public override void Visit(StateVisitor state) => state.Struct("state", Uart, VisitUart);
-
-    public override void Loaded() => _irq.Restore((_iir & NoInterrupt) == 0);
+    public void Visit(StateVisitor state) => state.Struct("state", Type, VisitRegisters);
 
     public void Receive(ReadOnlySpan<byte> bytes)
     {
@@ -125,7 +121,7 @@ public sealed class Serial16550 : Device, ICharFrontend
         UpdateIrq();
     }
 
-    private void VisitUart(StateVisitor state)
+    private void VisitRegisters(StateVisitor state)
     {
         state.UInt16("divider", ref _divisor);
         state.UInt8("rbr", ref _rbr);
@@ -352,22 +348,7 @@ public sealed class Serial16550 : Device, ICharFrontend
         else if ((_ier & TxEnable) != 0 && _txPending != 0) id = TxEmptyId;
         else if ((_ier & ModemEnable) != 0 && (_msr & ModemDeltas) != 0) id = 0;
         _iir = (byte)(id | (FifoOn ? FifosOn : 0));
-        _irq.Set(id != NoInterrupt);
-    }
-
-    public sealed record Options
-    {
-        [Option("index", "Which COM port, 0 to 3; -1 takes the next free")]
-        public int Index { get; init; } = -1;
-
-        [Option("iobase", "First port; 0 follows from the index")]
-        public ushort IoBase { get; init; }
-
-        [Option("irq", "Interrupt; 0 follows from the index")]
-        public int Irq { get; init; }
-
-        [Option("chardev", "What the port is wired to")]
-        public string Chardev { get; init; } = "";
+        _interrupt(id != NoInterrupt);
     }
 }
 

@@ -5,18 +5,18 @@ using Xunit;
 
 namespace Rhea.Tests.Devices;
 
-public class Serial16550Tests
+public class IsaSerialTests
 {
     private const ushort Data = 0x3F8, Ier = 0x3F9, Iir = 0x3FA, Lcr = 0x3FB, Mcr = 0x3FC, Lsr = 0x3FD, Msr = 0x3FE, Scr = 0x3FF;
 
     private readonly PcBench _pc = new();
     private readonly TestWire _line = new();
-    private readonly Serial16550 _port;
+    private readonly IsaSerial _port;
 
-    public Serial16550Tests()
+    public IsaSerialTests()
     {
         _pc.Chardevs.Add("com1", _line);
-        _port = new Serial16550(_pc.IsaSlot(), new() { Index = 0, Chardev = "com1" });
+        _port = new IsaSerial(_pc.IsaSlot(), new() { Index = 0, Chardev = "com1" });
         _port.Reset();
     }
 
@@ -35,7 +35,7 @@ public class Serial16550Tests
     public void Com_ports_are_where_dos_looks(int index, ushort port, int irq)
     {
         var pc = new PcBench();
-        new Serial16550(pc.IsaSlot(), new() { Index = index }).Reset();
+        new IsaSerial(pc.IsaSlot(), new() { Index = index }).Reset();
 
         pc.Out((ushort)(port + 1), 0x02);
 
@@ -45,7 +45,7 @@ public class Serial16550Tests
     [Fact]
     public void Without_an_index_it_is_the_next_port_that_is_free()
     {
-        new Serial16550(_pc.IsaSlot(), new()).Reset();
+        new IsaSerial(_pc.IsaSlot(), new()).Reset();
 
         _pc.Out(0x2FF, 0x5A);
 
@@ -55,7 +55,7 @@ public class Serial16550Tests
     [Fact]
     public void There_is_no_fifth_port()
     {
-        var error = Assert.Throws<ConfigException>(() => new Serial16550(_pc.IsaSlot(), new() { Index = 4 }));
+        var error = Assert.Throws<ConfigException>(() => new IsaSerial(_pc.IsaSlot(), new() { Index = 4 }));
 
         Assert.Equal("Max. supported number of ISA serial ports is 4.", error.Message);
     }
@@ -94,11 +94,11 @@ public class Serial16550Tests
         Assert.Equal(("a", 0x00), (_line.Received, _pc.In(Lsr)));
 
         _line.Room = 1;
-        _port.CanWrite();
+        _line.Device!.CanWrite();
         Assert.Equal(("ab", 0x20), (_line.Received, _pc.In(Lsr)));
 
         _line.Room = 9;
-        _port.CanWrite();
+        _line.Device!.CanWrite();
         Assert.Equal(("abc", 0x60), (_line.Received, _pc.In(Lsr)));
     }
 
@@ -107,11 +107,11 @@ public class Serial16550Tests
     {
         _pc.Out(Ier, 0x01);
 
-        _port.Receive("x"u8);
-        Assert.Equal((0, 0x61, 0x04), (_port.Room, _pc.In(Lsr), _pc.In(Iir)));
+        _line.Device!.Receive("x"u8);
+        Assert.Equal((0, 0x61, 0x04), (_line.Device!.Room, _pc.In(Lsr), _pc.In(Iir)));
 
         Assert.Equal((byte)'x', _pc.In(Data));
-        Assert.Equal((0x60, 0x01, 1, 1), (_pc.In(Lsr), _pc.In(Iir), _port.Room, _line.Resumed));
+        Assert.Equal((0x60, 0x01, 1, 1), (_pc.In(Lsr), _pc.In(Iir), _line.Device!.Room, _line.Resumed));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public class Serial16550Tests
         _pc.Out(Lcr, 0x03);
         _pc.Out(Ier, 0x01);
 
-        _port.Receive("x"u8);
+        _line.Device!.Receive("x"u8);
         Assert.Equal(0xC1, _pc.In(Iir));
 
         _pc.Clock.AdvanceTo(4_166_000); // at 9600 baud ten bits take 1041666 ns
@@ -138,11 +138,11 @@ public class Serial16550Tests
     {
         _pc.Out(Iir, 0x41); // 4 bytes
         _pc.Out(Ier, 0x01);
-        Assert.Equal(4, _port.Room);
+        Assert.Equal(4, _line.Device!.Room);
 
-        _port.Receive("1234"u8);
+        _line.Device!.Receive("1234"u8);
 
-        Assert.Equal((0xC4, 1), (_pc.In(Iir), _port.Room));
+        Assert.Equal((0xC4, 1), (_pc.In(Iir), _line.Device!.Room));
         Assert.Equal("1234", string.Concat(Enumerable.Range(0, 4).Select(_ => (char)_pc.In(Data))));
     }
 
@@ -152,7 +152,7 @@ public class Serial16550Tests
         _pc.Out(Iir, 0x01);
         _pc.Out(Ier, 0x04);
 
-        _port.Receive(new byte[17]);
+        _line.Device!.Receive(new byte[17]);
 
         Assert.Equal(0xC6, _pc.In(Iir));
         Assert.Equal((0x63, 0x61), (_pc.In(Lsr), _pc.In(Lsr)));
@@ -161,7 +161,7 @@ public class Serial16550Tests
     [Fact]
     public void A_break_is_a_zero_with_a_flag()
     {
-        _port.Break();
+        _line.Device!.Break();
 
         Assert.Equal((0x71, 0x00), (_pc.In(Lsr), _pc.In(Data)));
     }
@@ -170,7 +170,7 @@ public class Serial16550Tests
     public void Clearing_the_fifos_forgets_what_is_in_them()
     {
         _pc.Out(Iir, 0x01);
-        _port.Receive("abc"u8);
+        _line.Device!.Receive("abc"u8);
 
         _pc.Out(Iir, 0x03);
 
@@ -182,7 +182,7 @@ public class Serial16550Tests
     {
         _pc.Out(Mcr, 0x1A);
         _pc.Out(Data, 0x5A);
-        _port.Receive("x"u8);
+        _line.Device!.Receive("x"u8);
 
         Assert.Equal(("", 0x5A, 0x90), (_line.Received, _pc.In(Data), _pc.In(Msr)));
     }
@@ -193,11 +193,11 @@ public class Serial16550Tests
         _pc.Out(Iir, 0x01);
         _line.Room = 0;
         foreach (char c in "out") _pc.Out(Data, (byte)c);
-        _port.Receive("in"u8);
+        _line.Device!.Receive("in"u8);
         var pc = new PcBench();
         var line = new TestWire();
         pc.Chardevs.Add("com1", line);
-        var copy = new Serial16550(pc.IsaSlot(), new() { Chardev = "com1" });
+        var copy = new IsaSerial(pc.IsaSlot(), new() { Chardev = "com1" });
         copy.Reset();
         var stream = new MemoryStream();
         var wire = new WireWriter(stream);
@@ -207,7 +207,7 @@ public class Serial16550Tests
 
         new StateReader(new WireReader(stream)).Read(copy, 3);
         copy.Loaded();
-        copy.CanWrite();
+        line.Device!.CanWrite();
 
         Assert.Equal(("out", (byte)'i', (byte)'n'), (line.Received, pc.In(Data), pc.In(Data)));
     }
