@@ -3,6 +3,7 @@ using Rhea.Boards.Firmware.Acpi;
 using Rhea.Core;
 using Rhea.Core.Config;
 using Rhea.Core.Cpu;
+using Rhea.Core.Diagnostics;
 using Rhea.Core.Machines;
 using Rhea.Core.Memory;
 using Rhea.Core.Pci;
@@ -45,7 +46,7 @@ public static class PcI440fx
         var interrupts = new PcInterrupts(host.Accelerator.Platform);
         board.IsaIrq = irq => irq < interrupts.Global.Count ? interrupts.Global[irq] : null;
         PortCaller? caller = config.Switches is { VmPort: true, I8042: true } ? new PortCaller() : null;
-        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host.Accelerator, interrupts, caller);
+        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host, interrupts, caller);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
         board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
@@ -83,8 +84,9 @@ public static class PcI440fx
     }
 
     /// <summary>Returns what CPUID says on the first.</summary>
-    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, IAccelerator accelerator, PcInterrupts interrupts, PortCaller? caller)
+    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, BoardHost host, PcInterrupts interrupts, PortCaller? caller)
     {
+        IAccelerator accelerator = host.Accelerator;
         for (var index = 0; index < config.Smp.Cpus; index++)
         {
             IReadOnlyList<CpuidLeaf> model = CpuModel.Build(config.Cpu, config.Smp, index, accelerator.Supported);
@@ -103,7 +105,7 @@ public static class PcI440fx
             board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
         }
 
-        return CpuModel.Build(config.Cpu, config.Smp, 0, accelerator.Supported);
+        return CpuModel.Build(config.Cpu, config.Smp, 0, accelerator.Supported, message => host.Log(LogLevel.Warning, $"warning: {message}"));
     }
 
     private static PciBus AddPci(MachineBuilder board, MemoryRegion ram, RamSplit split)

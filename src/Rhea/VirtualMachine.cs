@@ -85,7 +85,7 @@ public sealed class VirtualMachine : IDisposable
     /// <summary>What there is to choose from on the command line.</summary>
     public static Catalogue Catalogue { get; } = new(
         [new Choice(PcI440fx.Type, "Standard PC (i440FX + PIIX, 1996)", "pc")],
-        [.. CpuModel.All.Select(name => new Choice(name, ""))],
+        [.. CpuModel.All.Select(model => new Choice(model.Name, model.Summary))],
         DeviceCatalog.All);
 
     /// <summary>From options as the program takes them: <c>VirtualMachine.Create("-m", "256", "-cdrom", "a.iso")</c>.</summary>

@@ -70,16 +70,21 @@ public static class CpuFeatures
         return false;
     }
 
-    /// <summary>The bits of a space-separated list of names, by word.</summary>
-    internal static uint[] Parse(string names)
+    /// <summary>A bit as QEMU's messages have it: the leaf, the register, the name and the number.</summary>
+    internal static string Describe(FeatureWord word, int bit)
     {
-        var words = new uint[Words];
-        foreach (string name in names.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        string register = word switch
         {
-            if (!TryFind(name, out FeatureWord word, out int bit)) throw new ArgumentException(name);
-            words[(int)word] |= 1u << bit;
-        }
-
-        return words;
+            FeatureWord.Leaf1Edx => "CPUID.01H:EDX",
+            FeatureWord.Leaf1Ecx => "CPUID.01H:ECX",
+            FeatureWord.Leaf7Ebx => "CPUID.07H:EBX",
+            FeatureWord.Leaf7Ecx => "CPUID.07H:ECX",
+            FeatureWord.Leaf7Edx => "CPUID.07H:EDX",
+            FeatureWord.Extended1Edx => "CPUID.80000001H:EDX",
+            FeatureWord.Extended1Ecx => "CPUID.80000001H:ECX",
+            FeatureWord.Leaf6Eax => "CPUID.06H:EAX",
+            _ => "CPUID.0DH:EAX",
+        };
+        return $"{register}.{Names[(int)word][bit].Split('|')[0]} [bit {bit}]";
     }
 }

@@ -10,34 +10,27 @@ namespace Rhea.X86.Cpuid;
 /// <summary>The processors that <c>-cpu</c> names, and the CPUID leaves each shows, with QEMU 7.2's values.</summary>
 public sealed class CpuModel
 {
-    private const string Base = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor";
-    private const string Base64 = Base + " mce mca mtrr pse36 clflush cx16 syscall nx lm";
-
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
-    private const string Implemented = Base64 + " lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp "
+    private const string Implemented = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor mce mca mtrr pse36 clflush cx16 syscall nx lm "
+        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp mmxext "
         + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
         + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
-    private static readonly CpuModel[] Models =
-    [
-        new("qemu64", "QEMU Virtual CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Base64 + " lahf-lm svm"),
-        new("kvm64", "Common KVM processor", "GenuineIntel", 15, 6, 1, 0xD, 0x8000_0008, Base64),
-        new("qemu32", "QEMU Virtual CPU version 2.5+", "GenuineIntel", 6, 6, 3, 4, 0x8000_0004, Base + " mce"),
-        new("max", "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented),
-    ];
+    private static readonly CpuDefinition Max = new("max", "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented);
 
-    private readonly string _name, _brand, _vendor;
-    private readonly uint _family, _model, _stepping, _level, _extendedLevel;
+    private readonly CpuDefinition _definition;
     private readonly uint[] _features;
 
-    private CpuModel(string name, string brand, string vendor, uint family, uint model, uint stepping, uint level, uint extendedLevel, string features)
-    {
-        (_name, _brand, _vendor, _family, _model, _stepping) = (name, brand, vendor, family, model, stepping);
-        (_level, _extendedLevel, _features) = (level, extendedLevel, CpuFeatures.Parse(features));
-    }
+    private CpuModel(CpuDefinition definition) => (_definition, _features) = (definition, FeaturesOf(definition));
 
-    /// <summary>Names, for <c>-cpu help</c>.</summary>
-    public static IEnumerable<string> All => Models.Select(model => model._name);
+    /// <summary>Names and what they are, for <c>-cpu help</c>, in QEMU's order and words.</summary>
+    public static IEnumerable<(string Name, string Summary)> All => CpuDefinitions.All
+        .Select(definition => (definition.Name, definition.Brand))
+        .Concat(CpuDefinitions.All.Where(definition => definition.Name.EndsWith("-v1", StringComparison.Ordinal))
+            .Select(definition => (definition.Name[..^3], "(alias configured by machine type)")))
+        .Concat(CpuDefinitions.Aliases.Select(entry => (entry.Alias, $"(alias of {entry.Name})")))
+        .OrderBy(entry => entry.Item1, StringComparer.Ordinal)
+        .Append((Max.Name, "Enables all features supported by the accelerator in the current host"));
 
     /// <summary>The most that the software processor can show.</summary>
     public static IReadOnlyList<CpuidLeaf> Everything { get; } = Build(new CpuConfig { Model = "max" }, new SmpConfig(), 0, null);
@@ -47,38 +40,70 @@ public sealed class CpuModel
     /// <param name="smp">The topology.</param>
     /// <param name="index">Which processor; its APIC id follows from the topology.</param>
     /// <param name="supported">What the accelerator offers; null is no limit.</param>
-    /// <exception cref="ConfigException">The model or a feature does not exist, or the accelerator lacks it.</exception>
-    public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported)
+    /// <param name="warn">Told of each feature that was asked for and is not offered.</param>
+    /// <exception cref="ConfigException">The model or a feature does not exist.</exception>
+    public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported, Action<string>? warn = null)
     {
-        CpuModel model = Models.FirstOrDefault(model => model._name == config.Model)
-            ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All)}'?");
-        var features = (uint[])model._features.Clone();
-        foreach ((string name, bool on) in config.Features) model.Apply(name, on, features, supported);
-        if (supported is not null)
-        {
-            var offered = new Features(supported);
-            for (var i = 0; i < features.Length; i++) features[i] &= offered.Word((FeatureWord)i);
-        }
-
-        return model.Leaves(features, new Topology(smp, index), config);
+        var model = new CpuModel(Find(config.Model)
+            ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All.Select(entry => entry.Name))}'?"));
+        foreach ((string name, bool on) in config.Features) model.Apply(name, on);
+        if (supported is not null) model.Limit(new Features(supported), warn);
+        return model.Leaves(model._features, new Topology(smp, index), config);
     }
 
-    private void Apply(string name, bool on, uint[] features, IReadOnlyList<CpuidLeaf>? supported)
+    /// <summary>By its full name, another name, or without its version, which is then the first.</summary>
+    private static CpuDefinition? Find(string name)
+    {
+        if (name == Max.Name) return Max;
+        string full = CpuDefinitions.Aliases.FirstOrDefault(entry => entry.Alias == name).Name ?? name;
+        return CpuDefinitions.All.FirstOrDefault(definition => definition.Name == full)
+            ?? CpuDefinitions.All.FirstOrDefault(definition => definition.Name == name + "-v1");
+    }
+
+    private static uint[] FeaturesOf(CpuDefinition definition)
+    {
+        var words = new uint[CpuFeatures.Words];
+        foreach (string token in definition.Features.Split(' '))
+        {
+            if (CpuDefinitions.All.FirstOrDefault(other => other.Name == token) is { } other) FeaturesOf(other).CopyTo(words, 0);
+            else if (CpuFeatures.TryFind(token.TrimStart('-'), out FeatureWord word, out int bit)) SetBit(words, word, bit, token[0] != '-');
+            else throw new ArgumentException(token);
+        }
+
+        return words;
+    }
+
+    private static void SetBit(uint[] words, FeatureWord word, int bit, bool on)
+    {
+        if (on) words[(int)word] |= 1u << bit;
+        else words[(int)word] &= ~(1u << bit);
+    }
+
+    private void Apply(string name, bool on)
     {
         if (!CpuFeatures.TryFind(name, out FeatureWord word, out int bit))
-            throw new ConfigException($"Property '{_name}-x86_64-cpu.{name}' not found; did you mean '{Nearest(name, CpuFeatures.All)}'?");
-        if (on && supported is not null && !new Features(supported).Has(name))
-            throw new ConfigException($"-cpu {_name}: this accelerator has no '{name}'; leave it out");
-        if (on) features[(int)word] |= 1u << bit;
-        else features[(int)word] &= ~(1u << bit);
+            throw new ConfigException($"Property '{_definition.Name}-x86_64-cpu.{name}' not found; did you mean '{Nearest(name, CpuFeatures.All)}'?");
+        SetBit(_features, word, bit, on);
+    }
+
+    /// <summary>Takes away what the accelerator lacks.</summary>
+    private void Limit(Features offered, Action<string>? warn)
+    {
+        for (var i = 0; i < _features.Length; i++)
+        {
+            uint missing = _features[i] & ~offered.Word((FeatureWord)i);
+            _features[i] &= ~missing;
+            for (; missing != 0; missing &= missing - 1)
+                warn?.Invoke($"TCG doesn't support requested feature: {CpuFeatures.Describe((FeatureWord)i, BitOperations.TrailingZeroCount(missing))}");
+        }
     }
 
     private List<CpuidLeaf> Leaves(uint[] features, Topology topology, CpuConfig config)
     {
-        uint family = Number(config, "family", _family), modelNumber = Number(config, "model", _model), stepping = Number(config, "stepping", _stepping);
+        uint family = Number(config, "family", _definition.Family), modelNumber = Number(config, "model", _definition.Model), stepping = Number(config, "stepping", _definition.Stepping);
         uint signature = stepping | (modelNumber & 15) << 4 | modelNumber >> 4 << 16 | (family > 15 ? 0xF00 | (family - 15) << 20 : family << 8);
-        uint level = Math.Max(_level, features[(int)FeatureWord.Leaf7Ebx] != 0 ? 7u : 0);
-        bool amd = _vendor == "AuthenticAMD", many = topology.LogicalPerPackage > 1;
+        uint level = Math.Max(_definition.Level, features[(int)FeatureWord.Leaf7Ebx] != 0 ? 7u : 0);
+        bool amd = _definition.Vendor == "AuthenticAMD", many = topology.LogicalPerPackage > 1;
         uint edx = features[(int)FeatureWord.Leaf1Edx] | (many ? 1u << 28 : 0);
         uint clflush = (edx >> 19 & 1) * 8 << 8;
         uint commonEdx = amd ? features[0] & 0x0183_F3FF : 0; // AMD repeats leaf 1's bits
@@ -94,7 +119,7 @@ public sealed class CpuModel
             new(0xB, 2, 0, 0, 2, (uint)topology.ApicId),
             Text(0x4000_0000, 0x4000_0001, "TCGTCGTCGTCG"),
             new(0x4000_0001, 0, 0, 0, 0, 0),
-            Vendor(0x8000_0000, _extendedLevel),
+            Vendor(0x8000_0000, _definition.ExtendedLevel),
             new(0x8000_0001, 0, signature, 0, features[(int)FeatureWord.Extended1Ecx] | (amd && many ? 2u : 0), features[(int)FeatureWord.Extended1Edx] | commonEdx),
             Brand(0), Brand(1), Brand(2),
             new(0x8000_0005, 0, 0x01FF_01FF, 0x01FF_01FF, 0x4002_0140, 0x4002_0140),
@@ -139,13 +164,13 @@ public sealed class CpuModel
     }
 
     /// <summary>Twelve characters in EBX, EDX, ECX.</summary>
-    private CpuidLeaf Vendor(uint leaf, uint eax) => new(leaf, 0, eax, Four(_vendor, 0), Four(_vendor, 8), Four(_vendor, 4));
+    private CpuidLeaf Vendor(uint leaf, uint eax) => new(leaf, 0, eax, Four(_definition.Vendor, 0), Four(_definition.Vendor, 8), Four(_definition.Vendor, 4));
 
     private static CpuidLeaf Text(uint leaf, uint eax, string text) => new(leaf, 0, eax, Four(text, 0), Four(text, 4), Four(text, 8));
 
     private CpuidLeaf Brand(int part)
     {
-        string text = _brand.PadRight(48, '\0');
+        string text = _definition.Brand.PadRight(48, '\0');
         return new CpuidLeaf(0x8000_0002 + (uint)part, 0, Four(text, part * 16), Four(text, (part * 16) + 4), Four(text, (part * 16) + 8), Four(text, (part * 16) + 12));
     }
 

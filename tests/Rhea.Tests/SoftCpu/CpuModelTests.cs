@@ -31,11 +31,46 @@ public class CpuModelTests
     [Fact]
     public void A_misspelt_model_or_feature_is_told_the_nearest()
     {
-        var model = Assert.Throws<ConfigException>(() => Build(new CpuConfig { Model = "qemu46" }));
+        var model = Assert.Throws<ConfigException>(() => Build(new CpuConfig { Model = "qemu6" }));
         var feature = Assert.Throws<ConfigException>(() => Build(new CpuConfig { Features = [new("popcount", true)] }));
 
-        Assert.Equal("unable to find CPU model 'qemu46'; did you mean 'qemu64'?", model.Message);
+        Assert.Equal("unable to find CPU model 'qemu6'; did you mean 'qemu64'?", model.Message);
         Assert.EndsWith("did you mean 'popcnt'?", feature.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Nehalem", 0x0001_06A3u, "sse4.2", "avx")]
+    [InlineData("Haswell", 0x0003_06C4u, "avx2", "pcid")]
+    [InlineData("Haswell-noTSX", 0x0003_06C1u, "fma", "rtm")]
+    [InlineData("Opteron_G5-v1", 0x0060_0F20u, "f16c", "xop")]
+    [InlineData("EPYC", 0x0080_0F12u, "sha-ni", "svm")]
+    [InlineData("x86-64-v3", 0x0000_0F61u, "bmi2", "aes")]
+    public void A_model_has_the_signature_of_QEMUs_and_what_is_implemented_of_its_features(string name, uint signature, string has, string lacks)
+    {
+        Features features = Build(new CpuConfig { Model = name });
+
+        Assert.Equal(signature, features.Signature);
+        Assert.True(features.Has(has));
+        Assert.False(features.Has(lacks));
+    }
+
+    [Fact]
+    public void What_is_not_implemented_is_warned_of_in_QEMUs_words()
+    {
+        List<string> warnings = [];
+
+        CpuModel.Build(new CpuConfig { Model = "Westmere", Features = [new("pcid", true)] }, new SmpConfig(), 0, CpuModel.Everything, warnings.Add);
+        CpuModel.Build(new CpuConfig(), new SmpConfig(), 0, CpuModel.Everything, message => Assert.Fail(message));
+
+        Assert.Equal("TCG doesn't support requested feature: CPUID.01H:ECX.pcid [bit 17]", Assert.Single(warnings));
+    }
+
+    [Fact]
+    public void Help_lists_versions_and_aliases_as_QEMU_does()
+    {
+        Assert.Contains(("Haswell", "(alias configured by machine type)"), CpuModel.All);
+        Assert.Contains(("Haswell-noTSX", "(alias of Haswell-v2)"), CpuModel.All);
+        Assert.Contains(("Haswell-v1", "Intel Core Processor (Haswell)"), CpuModel.All);
     }
 
     [Fact]
