@@ -44,7 +44,7 @@ internal static class SystemInstructions
             if (cpu.Bus.ApicPage == ulong.MaxValue) edx &= ~(1u << 9); // the local APIC is switched off, or there is none
         }
 
-        else if (leaf == 0xD && answer.Subleaf <= 1 && ebx != 0) ebx = (cpu.State.Xcr0 & Xsave.AvxState) != 0 ? Xsave.Length : Xsave.Upper;
+        else if (answer.Leaf == 0xD && answer.Subleaf <= 1 && ebx != 0) ebx = (cpu.State.Xcr0 & Xsave.AvxState) != 0 ? Xsave.Length : Xsave.Upper;
 
         (cpu.Rax, cpu.Rbx, cpu.Rcx, cpu.Rdx) = (answer.Eax, ebx, ecx, edx);
         return cpu.LeaveAfter(in op);

@@ -12,7 +12,7 @@ public sealed class CpuModel
 {
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
     private const string Implemented = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor mce mca mtrr pse36 clflush cx16 syscall nx lm "
-        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp mmxext "
+        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp mmxext ss acpi "
         + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
         + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
@@ -111,7 +111,8 @@ public sealed class CpuModel
         {
             Vendor(0, level),
             new(1, 0, signature, (uint)topology.ApicId << 24 | (many ? (uint)topology.LogicalPerPackage << 16 : 0) | clflush, features[(int)FeatureWord.Leaf1Ecx], edx),
-            new(2, 0, 1, 0, 0x4D, 0x2C_307D),
+            new(2, 0, amd ? 0 : 1u, 0, amd ? 0 : 0x4Du, amd ? 0 : 0x2C_307Du),
+            new(5, 0, 0, 0, 3, 0), // MWAIT ends with an interrupt even where they are masked
             new(6, 0, features[(int)FeatureWord.Leaf6Eax], 0, 0, 0),
             new(7, 0, 0, features[(int)FeatureWord.Leaf7Ebx], features[(int)FeatureWord.Leaf7Ecx], features[(int)FeatureWord.Leaf7Edx]),
             new(0xB, 0, (uint)topology.ThreadBits, (uint)topology.Threads, 0x100, (uint)topology.ApicId),
@@ -123,12 +124,12 @@ public sealed class CpuModel
             new(0x8000_0001, 0, signature, 0, features[(int)FeatureWord.Extended1Ecx] | (amd && many ? 2u : 0), features[(int)FeatureWord.Extended1Edx] | commonEdx),
             Brand(0), Brand(1), Brand(2),
             new(0x8000_0005, 0, 0x01FF_01FF, 0x01FF_01FF, 0x4002_0140, 0x4002_0140),
-            new(0x8000_0006, 0, 0x4200_4200, 0, 0x0200_8140, 0x0080_8140),
+            new(0x8000_0006, 0, 0, 0x4200_4200, 0x0200_8140, 0x0080_8140),
             new(0x8000_0007, 0, 0, 0, 0, 0),
             new(0x8000_0008, 0, (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0 ? 0x3028u : 0x20u, 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
         };
         leaves.AddRange(ExtendedState(features));
-        AddCaches(leaves, topology);
+        if (!amd) AddCaches(leaves, topology);
         return leaves;
     }
 

@@ -73,6 +73,21 @@ public class CpuModelTests
         Assert.Contains(("Haswell-v1", "Intel Core Processor (Haswell)"), CpuModel.All);
     }
 
+    /// <summary>Read from QEMU 7.2's Nehalem, whose highest leaf is Bh.</summary>
+    [Fact]
+    public void A_leaf_beyond_the_last_answers_as_the_last_does()
+    {
+        Assert.Equal(new CpuidLeaf(0xB, 0, 0, 1, 0x100, 0), Build(new CpuConfig { Model = "Nehalem" }).Read(0xD, 0));
+    }
+
+    [Fact]
+    public void Caches_are_in_leaf_4_with_Intel_and_in_8000_0006_with_AMD()
+    {
+        Assert.Equal(new CpuidLeaf(4, 0, 0, 0, 0, 0), Build(new CpuConfig()).Read(4, 0));
+        Assert.Equal(new CpuidLeaf(4, 0, 0x121, 0x1C0_003F, 63, 1), Build(new CpuConfig { Model = "Haswell" }).Read(4, 0));
+        Assert.Equal(new CpuidLeaf(0x8000_0006, 0, 0, 0x4200_4200, 0x0200_8140, 0x0080_8140), Build(new CpuConfig()).Read(0x8000_0006, 0));
+    }
+
     [Fact]
     public void The_APIC_id_spells_out_socket_core_and_thread()
     {
