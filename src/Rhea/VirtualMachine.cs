@@ -42,7 +42,7 @@ public sealed class VirtualMachine : IDisposable
         Configuration = config;
         _log = log;
         _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
-        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: true }, ..] ? Warmth : -1);
+        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: false }, ..] ? -1 : Warmth);
         try
         {
             Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(), log, OpenBackends));

@@ -59,7 +59,7 @@ internal sealed partial class Emulator : IAsyncDisposable
     /// <summary>Starts rhea: the native executable if <c>./publish</c> has made it, else the build. <c>$DIR</c> in an argument is a folder of this run.</summary>
     /// <remarks>
     /// <c>RHEA_TEST_PROGRAM=qemu-system-x86_64</c> runs the tests on another emulator, to see whether a test is right;
-    /// <c>RHEA_TEST_OPTIONS="-accel tcg,jit=on"</c> gives each of ours more options.
+    /// <c>RHEA_TEST_OPTIONS="-accel tcg,jit=off"</c> gives each of ours more options.
     /// </remarks>
     public static Emulator Rhea(params string[] arguments)
     {

@@ -123,7 +123,7 @@ internal static class MachineOptions
         if (thread == "single") throw LaterOptions.NotYet("thread=single");
         if (thread != "multi") throw new ConfigException($"Invalid 'thread' setting {thread}");
         _ = keys.Int32("tb-size");
-        bool translates = keys.Bool("jit", false);
+        bool translates = keys.Bool("jit", true);
         if (keys.Bool("split-wx", false)) throw LaterOptions.NotYet("split-wx=on");
         keys.RejectUnknown();
         IReadOnlyList<AcceleratorConfig> before = draft.AccelGiven ? draft.Machine.Accelerators : [];

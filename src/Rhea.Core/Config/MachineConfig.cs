@@ -117,7 +117,7 @@ public sealed record MachineSwitches
 public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<string, string>> Properties)
 {
     /// <summary>The software processor makes host code of the guest's where it can, instead of interpreting all of it.</summary>
-    public bool Translates { get; init; }
+    public bool Translates { get; init; } = true;
 }
 
 /// <summary>A processor model and what the user adds and takes away.</summary>

@@ -178,12 +178,8 @@ internal sealed unsafe class BlockDecoder
         if (instruction.HasLockPrefix) op->Flags |= OpFlags.Lock;
         if (instruction.Encoding == EncodingKind.VEX) op->Flags |= OpFlags.Vex;
         Code code = instruction.Code;
-        if (_offered.Resolve(ref code))
-        {
-            op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
-            op->Code = (ushort)code;
-        }
-
+        if (_offered.Resolve(ref code)) op->Handler = HandlerTable.Instance.Find(code, memory, instruction.HasLockPrefix);
+        op->Code = (ushort)(op->Handler != 0 ? code : Code.INVALID);
         if (op->Handler == 0) op->Handler = code == Code.INVALID && instruction.Length == LongestInstruction
             ? (nint)(delegate*<Cpu, in Op, Step>)&SoftwareInterrupts.TooLong
             : (nint)(delegate*<Cpu, in Op, Step>)&Invalid;

@@ -467,6 +467,8 @@ internal sealed unsafe class Cpu : IDisposable
         StackMask = Code64 ? ulong.MaxValue : (ss & 0x40_0000) != 0 ? uint.MaxValue : 0xFFFFUL;
         BlockMode mode = Code64 ? BlockMode.Code64 : (cs & 0x40_0000) != 0 ? BlockMode.Code32 : BlockMode.Code16;
         if (!Code64 && IsFlat(SegmentRegister.Es) && IsFlat(SegmentRegister.Ss) && IsFlat(SegmentRegister.Ds)) mode |= BlockMode.Flat;
+        if (!Code64 && IsOpen(SegmentRegister.Fs)) mode |= BlockMode.OpenFs;
+        if (!Code64 && IsOpen(SegmentRegister.Gs)) mode |= BlockMode.OpenGs;
         if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
         BlockMode = mode;
         Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
@@ -489,11 +491,13 @@ internal sealed unsafe class Cpu : IDisposable
         (_head->ReadTable, _head->WriteTable) = (read, write);
     }
 
-    /// <summary>Base 0, limit 4 GiB, a writable data segment that does not expand down.</summary>
-    private bool IsFlat(SegmentRegister register)
+    private bool IsFlat(SegmentRegister register) => Segment(register).Base == 0 && IsOpen(register);
+
+    /// <summary>Limit 4 GiB, a writable data segment that does not expand down.</summary>
+    private bool IsOpen(SegmentRegister register)
     {
         ref Segment segment = ref Segment(register);
-        return segment.Base == 0 && segment.Limit == uint.MaxValue && (RealSegments || (segment.Flags & 0x8E00) == 0x8200);
+        return segment.Limit == uint.MaxValue && (RealSegments || (segment.Flags & 0x8E00) == 0x8200);
     }
 
     private bool LinearPart(in Op op, uint at, int size, bool write, out ulong linear)
@@ -526,4 +530,8 @@ internal enum BlockMode : byte
     Code64 = 2,
     Flat = 4,
     Vectors = 8,
+
+    /// <summary>FS, or GS, has a base, but neither a limit nor rights that matter: not in 64-bit code, where that is so.</summary>
+    OpenFs = 16,
+    OpenGs = 32,
 }

@@ -32,6 +32,9 @@ internal sealed unsafe class HandlerTable
     /// <summary>0 when the processor does not know it.</summary>
     public nint Find(Code code, bool memory, bool locked) => (locked ? _locked : memory ? _memory : _register)[(int)code];
 
+    /// <summary>The handler of what does nothing: NOPs, prefetches, hints.</summary>
+    public nint Nothing { get; } = (nint)(delegate*<Cpu, in Op, Step>)&Misc.Nop;
+
     public bool Knows(Code code) => (_register[(int)code] | _memory[(int)code]) != 0;
 
     public static Step Call(Cpu cpu, in Op op) => ((delegate*<Cpu, in Op, Step>)op.Handler)(cpu, in op);

@@ -61,7 +61,7 @@ internal sealed unsafe class BlockTranslator
     public bool Translate(Block* block, bool counts, List<Exit> exits, int number)
     {
         var start = (int)(block->Host & 0xFFF);
-        _site.StartBlock((block->Mode & BlockMode.Code64) != 0, start, needsFlags: true);
+        _site.StartBlock(block->Mode, start);
         if (Plan(block) * 2 > block->Count) return false;
         block->NeedsFlags = FindLiveFlags(block) != 0 || counts;
         _site.Flags.Start(block->NeedsFlags);
@@ -111,7 +111,7 @@ internal sealed unsafe class BlockTranslator
 
     private Kind KindOf(HostForm form, in Op op, bool vectors)
     {
-        if (SpecialInstruction.DoesNothing(form.Code)) return Kind.Nothing;
+        if (op.Handler == HandlerTable.Instance.Nothing) return Kind.Nothing;
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? Kind.Special : Kind.Interpreted;
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? Kind.Divide : Kind.Interpreted;
         if (_stack.Fits(in op)) return Kind.Stack;

@@ -13,7 +13,7 @@ internal sealed class MemoryAccess(Site site)
     private readonly Emitter _code = site.Code;
 
     /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
-    public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || (site.Code64 && op.Segment >= SegmentRegister.Fs)) && CanCompute(in op);
+    public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || HasOnlyBase(op.Segment)) && CanCompute(in op);
 
     /// <summary>The offset in the segment can be computed here.</summary>
     public bool CanCompute(in Op op)
@@ -32,7 +32,7 @@ internal sealed class MemoryAccess(Site site)
     {
         site.Flags.Release();
         Compute(in op, Address, op.AddressShift == 0);
-        if (!op.Has(OpFlags.Flat)) _code.Op(0x03, true, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
+        if (!op.Has(OpFlags.Flat)) _code.Op(0x03, site.Code64, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
         Check(size, write, aligned);
     }
 
@@ -78,6 +78,13 @@ internal sealed class MemoryAccess(Site site)
 
         _code.Op(0x03, true, Address, new HostAddress(Temporary, sizeof(ulong)));
     }
+
+    private bool HasOnlyBase(SegmentRegister segment) => segment switch
+    {
+        SegmentRegister.Fs => (site.Mode & (BlockMode.Code64 | BlockMode.OpenFs)) != 0,
+        SegmentRegister.Gs => (site.Mode & (BlockMode.Code64 | BlockMode.OpenGs)) != 0,
+        _ => false,
+    };
 
     /// <summary>From the page's start, where it is relative to RIP. Of a 32-bit address only 32 bits matter.</summary>
     private long Displacement(in Op op) => op.Base == FrameOffset.BlockIp ? op.Displacement + site.BlockStart

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Iced.Intel;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.X86;
@@ -50,7 +51,16 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         or Mnemonic.Rol or Mnemonic.Ror or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld or Mnemonic.Shrd or Mnemonic.Imul or Mnemonic.Mul
         or Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc or Mnemonic.Xchg or Mnemonic.Cmpxchg
         or Mnemonic.Xadd or Mnemonic.Cbw or Mnemonic.Cwde or Mnemonic.Cdqe or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo
-        or (>= Mnemonic.Cmova and <= Mnemonic.Cmovs) or (>= Mnemonic.Seta and <= Mnemonic.Sets);
+        || IsCount(mnemonic) || mnemonic is (>= Mnemonic.Cmova and <= Mnemonic.Cmovs) or (>= Mnemonic.Seta and <= Mnemonic.Sets);
+
+    /// <summary>Counts of bits, which not every host has.</summary>
+    private static bool IsCount(Mnemonic mnemonic) => mnemonic switch
+    {
+        Mnemonic.Popcnt => Popcnt.IsSupported,
+        Mnemonic.Tzcnt => Bmi1.IsSupported,
+        Mnemonic.Lzcnt => Lzcnt.IsSupported,
+        _ => false,
+    };
 
     /// <summary>A bit that is counted from the memory operand may be far from it.</summary>
     private static bool IsBitString(HostForm form) => form.Mnemonic is Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc && form.Immediate == 0;

@@ -1,3 +1,5 @@
+using Rhea.SoftCpu.Interpreter;
+
 namespace Rhea.SoftCpu.Translator;
 
 /// <summary>The instruction that is being translated, and where it misses to: the interpreter, which then does it as a whole.</summary>
@@ -11,8 +13,11 @@ internal sealed class Site(Emitter code, Stubs stubs)
 
     public FlagKeeper Flags { get; } = new(code);
 
+    /// <summary>Of the block.</summary>
+    public BlockMode Mode { get; private set; }
+
     /// <summary>64-bit code, as opposed to 32-bit code with flat segments.</summary>
-    public bool Code64 { get; private set; }
+    public bool Code64 => (Mode & BlockMode.Code64) != 0;
 
     /// <summary>Where in its page the block begins.</summary>
     public int BlockStart { get; private set; }
@@ -20,11 +25,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Status flags that something behind this instruction depends on.</summary>
     public uint LiveFlags { get; private set; }
 
-    public void StartBlock(bool code64, int start, bool needsFlags)
-    {
-        (Code64, BlockStart) = (code64, start);
-        Flags.Start(needsFlags);
-    }
+    public void StartBlock(BlockMode mode, int start) => (Mode, BlockStart) = (mode, start);
 
     /// <param name="place">Of the op, in the arena.</param>
     /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>

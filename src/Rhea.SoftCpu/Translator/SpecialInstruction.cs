@@ -13,8 +13,6 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
         or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
 
-    public static bool DoesNothing(Code code) => code.Mnemonic() is Mnemonic.Nop or Mnemonic.Endbr32 or Mnemonic.Endbr64;
-
     public bool Fits(in Op op) => (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
         : !op.Has(OpFlags.Memory) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m ? memory.CanCompute(in op) : memory.CanReach(in op));
 

@@ -143,7 +143,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
         Statistics.Interpreted(op->Code);
         Step step = HandlerTable.Call(_cpu, in *op);
         head.Flags = Pack(_cpu.Flags.Value);
-        if (step == Step.Next && !block->Dead && !_cpu.Attention && (state.Mxcsr & MaskedExceptions) == MaskedExceptions) return Continue;
+        bool unchanged = !block->Dead && _cpu.BlockMode == block->Mode && (state.Mxcsr & MaskedExceptions) == MaskedExceptions;
+        if (step == Step.Next && unchanged && !_cpu.Attention) return Continue;
         if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);
         else if (step != Step.Leave) state.Rip = Clip(_cpu.BlockIp + op->Offset);
         int done = op->Number + (step is Step.Next or Step.Leave ? 1 : 0);

@@ -19,10 +19,11 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
 
     /// <param name="model">As for <c>-cpu</c>: a model, then features to add.</param>
-    /// <param name="warmth">How often code is interpreted before it is translated; negative: always.</param>
-    public CpuBench(string model = "max", int warmth = -1)
+    /// <param name="warmth">How often code is interpreted before it is translated; negative: always. RHEA_TEST_WARMTH=0 translates in all tests that do not say.</param>
+    public CpuBench(string model = "max", int? warmth = null)
     {
-        _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message), warmth);
+        _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message),
+            warmth ?? int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_WARMTH") ?? "-1", null));
         string[] words = model.Split(',');
         var config = new CpuConfig { Model = words[0], Features = [.. words[1..].Select(name => new KeyValuePair<string, bool>(name, true))] };
         var root = MemoryRegion.Frame("system", MemoryRegion.Everything);

@@ -14,6 +14,6 @@ public static class TranslatorCommands
         var text = new StringBuilder();
         foreach (Processor processor in machine.Processors)
             if (processor.Vcpu.TranslatorReport() is { } report) text.Append($"CPU#{processor.Index}\n{report}");
-        return text.Length > 0 ? text.ToString() : throw new ConfigException("JIT information is only available with accel=tcg,jit=on");
+        return text.Length > 0 ? text.ToString() : throw new ConfigException("JIT information is only available with accel=tcg and jit=on");
     });
 }
