@@ -299,6 +299,78 @@ public class SystemTests
         });
     }
 
+    /// <summary>Switches by JMP, CALL, interrupt and IRET to a task whose state is in order, or wrong where it can still take the fault itself.</summary>
+    [Fact]
+    public async Task Tasks_are_switched_to_as_far_as_they_may()
+    {
+        const ushort other = SystemCode.FirstOfTest, gate = SystemCode.FirstOfTest + 8, local = SystemCode.FirstOfTest + 16;
+        const uint task = 0xB000, registers = 0x60;
+        const uint otherBusy = SystemCode.Gdt + other + 5, ownBusy = SystemCode.Gdt + SystemCode.TaskState + 5;
+        var system = new SystemCode(0x0000_8900_0000_0067 | (ulong)task << 16, 0x0000_E500_0000_0000 | (ulong)other << 16, 0x0000_8200_0000_FFFF);
+        Assembler code = system.Assembler;
+        (string Name, uint At, uint Value)[] faults =
+        [
+            ("in order", registers, 0), ("DS a gate", 0x54, gate), ("ES nowhere", 0x48, 0x7FF8), ("FS null", 0x58, 0), ("LDT", registers, local),
+        ];
+        var switches = new Dictionary<string, Action<Assembler>>
+        {
+            ["jmp"] = _ => code.jmp(__fword_ptr[FarPointer]),
+            ["call"] = _ => code.call(__fword_ptr[FarPointer]),
+            ["jmp gate"] = _ => { code.mov(__dword_ptr[FarPointer + 4], gate); code.jmp(__fword_ptr[FarPointer]); },
+            ["int"] = _ => code.@int(0x90),
+            ["iret"] = _ =>
+            {
+                code.mov(__dword_ptr[SystemCode.Tss], other);
+                code.or(__byte_ptr[otherBusy], 2);
+                code.push(0x4002); // nested
+                code.popfd();
+                code.iretd();
+            },
+        };
+        code.mov(__dword_ptr[SystemCode.Idt + (0x90 * 8)], other << 16);
+        code.mov(__dword_ptr[SystemCode.Idt + (0x90 * 8) + 4], 0xE500);
+        foreach ((string name, uint at, uint value) in faults)
+        {
+            foreach ((string how, Action<Assembler> attempt) in switches)
+            {
+                system.Print($"\n{name}, {how}:");
+                Prepare(at, value);
+                system.Try(attempt);
+                code.str(eax);
+                code.mov(__dword_ptr[SystemCode.Counter], eax);
+                foreach ((uint variable, int digits) in ((uint, int)[])[(SystemCode.Counter, 4), (task, 4), (task + 0x24, 8), (otherBusy, 2), (ownBusy, 2)])
+                {
+                    system.Print(" ");
+                    system.PrintVariable(variable, digits);
+                }
+            }
+        }
+
+        await AgreesWithQemu(system);
+
+        void Prepare(uint at, uint value)
+        {
+            code.push(2); // no task is nested
+            code.popfd();
+            code.mov(__byte_ptr[otherBusy], 0x89);
+            code.mov(__byte_ptr[ownBusy], 0x89);
+            code.mov(eax, SystemCode.TaskState);
+            code.ltr(ax);
+            code.xor(eax, eax);
+            code.lldt(ax);
+            for (uint i = 0; i <= registers; i += 4) code.mov(__dword_ptr[task + i], 0);
+            code.mov(__dword_ptr[task + 0x20], SystemCode.Landing);
+            code.mov(__dword_ptr[task + 0x24], 2);
+            code.mov(__dword_ptr[task + 0x38], 0x7800);
+            code.mov(__dword_ptr[task + 0x4C], SystemCode.Code);
+            foreach (uint segment in (uint[])[0x48, 0x50, 0x54, 0x58, 0x5C]) code.mov(__dword_ptr[task + segment], SystemCode.Data);
+            code.mov(__dword_ptr[task + at], value);
+            code.mov(__dword_ptr[SystemCode.Tss], 0);
+            code.mov(__dword_ptr[FarPointer], 0);
+            code.mov(__dword_ptr[FarPointer + 4], other);
+        }
+    }
+
     private static void FarReturn(Assembler code)
     {
         code.push(SystemCode.UserData);
