@@ -109,6 +109,17 @@ public sealed class QmpServerTests : IDisposable
         Assert.Equal(0xFFFF_FFFFu, Config(5));
     }
 
+    [Fact]
+    public void A_device_is_told_of_with_its_addresses()
+    {
+        string all = Negotiated().Ask("""{"execute":"query-pci"}""");
+
+        Assert.Contains(
+            """{"bus": 0, "slot": 2, "function": 0, "class_info": {"class": 2176, "desc": "Class 0880"}, "id": {"device": 17, "vendor": 6966, """,
+            all, StringComparison.Ordinal);
+        Assert.Contains("""[{"bar": 0, "type": "memory", "size": 16, "address": -1, "prefetch": false, "mem_type_64": false}]""", all, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("""{"driver":"isa-debug-exit"}""", "Bus 'isa.0' does not support hotplugging")]
     [InlineData("""{"driver":"pvpanic-pci","bus":"pci.7"}""", "Bus 'pci.7' not found")]

@@ -61,6 +61,13 @@ public static class DeviceCommands
         return text.ToString();
     }
 
+    [QmpCommand("query-pci")]
+    public static IReadOnlyList<PciInfo> QueryPci(Machine machine)
+    {
+        using MachineLoop.Held held = machine.Loop.Enter();
+        return [.. Functions(machine).GroupBy(pair => pair.Function.Bus).Select(bus => new PciInfo(bus.Key.Number, [.. bus.Select(pair => Describe(pair.Function, pair.Id))]))];
+    }
+
     [QmpCommand("device_del")]
     public static void Remove(Machine machine, string id)
     {
@@ -86,6 +93,13 @@ public static class DeviceCommands
         using MachineLoop.Held held = session.Machine.Loop.Enter();
         DevicePlug.AddHot(session.Machine.Parts, device, session.Config.Globals);
     }
+
+    private static PciDeviceInfo Describe(PciFunction function, string? id) => new(
+        function.Bus.Number, function.Address.Slot, function.Address.Function, new PciClassInfo(function.Class, ClassName(function.Class)),
+        new PciDeviceId(function.Device, function.Vendor, function.Subsystem, function.SubsystemVendor),
+        function.InterruptPin != 0 ? function.InterruptLine : null, function.InterruptPin, id ?? "",
+        [.. function.Bars.Select(bar => new PciRegion(bar.Index, bar.IsPorts ? "io" : "memory", (long)bar.Size, (long)(bar.Address ?? ulong.MaxValue),
+            bar.IsPorts ? null : bar.Kind.HasFlag(PciBarKind.Prefetchable), bar.IsPorts ? null : bar.IsWide))]);
 
     private static string Text(string name, JsonElement value) => value.ValueKind switch
     {
@@ -115,4 +129,23 @@ public static class DeviceCommands
         0x0C05 => "SMBus",
         _ => (pciClass >> ClassShift) == 0x06 ? "Bridge" : $"Class {pciClass:x4}",
     };
+
+    public sealed record PciInfo(int Bus, IReadOnlyList<PciDeviceInfo> Devices);
+
+    public sealed record PciDeviceInfo(
+        int Bus, int Slot, int Function, [property: QmpName("class_info")] PciClassInfo ClassInfo, PciDeviceId Id, int? Irq,
+        [property: QmpName("irq_pin")] int IrqPin, [property: QmpName("qdev_id")] string QdevId, IReadOnlyList<PciRegion> Regions);
+
+    public sealed record PciClassInfo(int Class, string Desc);
+
+    public sealed record PciDeviceId(int Device, int Vendor, int Subsystem, int SubsystemVendor);
+
+    /// <param name="Bar">6 is the ROM's.</param>
+    /// <param name="Type">"io" or "memory".</param>
+    /// <param name="Size">In bytes.</param>
+    /// <param name="Address">-1 while the guest has not placed it.</param>
+    /// <param name="Prefetch">Of memory.</param>
+    /// <param name="MemType64">Of memory: above 4 GiB too.</param>
+    public sealed record PciRegion(
+        int Bar, string Type, long Size, long Address, bool? Prefetch, [property: QmpName("mem_type_64")] bool? MemType64);
 }

@@ -29,6 +29,15 @@ public static class QueryCommands
     [HmpCommand("info uuid", "", "show the current VM UUID")]
     public static string Uuid(MachineConfig config) => $"{config.Uuid ?? Guid.Empty:D}\n";
 
+    [QmpCommand("query-target")]
+    public static TargetInfo QueryTarget() => new("x86_64");
+
+    [QmpCommand("query-memory-size-summary")]
+    public static MemorySizeInfo QueryMemorySize(MachineConfig config) => new((long)config.Memory, PluggedMemory: 0);
+
+    [HmpCommand("info memory_size_summary", "", "show the amount of initially allocated and present hotpluggable (if enabled) memory in bytes")]
+    public static string MemorySize(MachineConfig config) => $"base memory: {config.Memory}\nplugged memory: 0\n";
+
     [QmpCommand("query-kvm")]
     public static KvmInfo QueryKvm() => new(Enabled: false, Present: false);
 
@@ -88,6 +97,10 @@ public static class QueryCommands
     public sealed record NameInfo(string? Name);
 
     public sealed record UuidInfo([property: QmpName("UUID")] string Uuid);
+
+    public sealed record TargetInfo(string Arch);
+
+    public sealed record MemorySizeInfo(long BaseMemory, long PluggedMemory);
 
     public sealed record KvmInfo(bool Enabled, bool Present);
 
