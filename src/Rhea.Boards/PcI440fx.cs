@@ -87,9 +87,12 @@ public static class PcI440fx
     private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, BoardHost host, PcInterrupts interrupts, PortCaller? caller)
     {
         IAccelerator accelerator = host.Accelerator;
+        IReadOnlyList<CpuidLeaf>? first = null;
         for (var index = 0; index < config.Smp.Cpus; index++)
         {
-            IReadOnlyList<CpuidLeaf> model = CpuModel.Build(config.Cpu, config.Smp, index, accelerator.Supported);
+            IReadOnlyList<CpuidLeaf> model = CpuModel.Build(config.Cpu, config.Smp, index, accelerator.Supported,
+                first is null ? message => host.Log(LogLevel.Warning, $"warning: {message}") : null);
+            first ??= model;
             CpuidLeaf features = model.First(leaf => leaf.Leaf == 1);
             string path = $"/machine/cpu[{index}]";
             var registers = new LocalApicRegisters(index);
@@ -105,7 +108,7 @@ public static class PcI440fx
             board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
         }
 
-        return CpuModel.Build(config.Cpu, config.Smp, 0, accelerator.Supported, message => host.Log(LogLevel.Warning, $"warning: {message}"));
+        return first!;
     }
 
     private static PciBus AddPci(MachineBuilder board, MemoryRegion ram, RamSplit split)

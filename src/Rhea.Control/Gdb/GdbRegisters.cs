@@ -10,8 +10,6 @@ namespace Rhea.Control.Gdb;
 /// </remarks>
 internal static class GdbRegisters
 {
-    private const uint LongCode = 1 << 21;
-    private const ulong LongModeActive = 0x400;
     private static readonly string[] General =
         ["rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "rsp", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"];
 
@@ -27,8 +25,6 @@ internal static class GdbRegisters
     /// <summary>The file "target.xml".</summary>
     public static string Description { get; } = Describe();
 
-    public static bool Is64(in CpuState cpu) => (cpu.Efer & LongModeActive) != 0 && (cpu.Segments[(int)SegmentRegister.Cs].Flags & LongCode) != 0;
-
     private static IEnumerable<GdbRegister> Core()
     {
         const string feature = "org.gnu.gdb.i386.core";
@@ -36,11 +32,11 @@ internal static class GdbRegisters
         {
             int number = Encoding[i];
             yield return new(feature, General[i], 64, General[i] is "rbp" or "rsp" ? "data_ptr" : "int64",
-                (in cpu) => Is64(in cpu) ? cpu.General[number] : number < 8 ? (uint)cpu.General[number] : 0,
+                (in cpu) => cpu.In64BitCode ? cpu.General[number] : number < 8 ? (uint)cpu.General[number] : 0,
                 (ref cpu, value) => cpu.General[number] = (ulong)value);
         }
 
-        yield return new(feature, "rip", 64, "code_ptr", (in cpu) => Is64(in cpu) ? cpu.Rip : (uint)cpu.Rip, (ref cpu, value) => cpu.Rip = (ulong)value);
+        yield return new(feature, "rip", 64, "code_ptr", (in cpu) => cpu.In64BitCode ? cpu.Rip : (uint)cpu.Rip, (ref cpu, value) => cpu.Rip = (ulong)value);
         yield return new(feature, "eflags", 32, "i386_eflags", (in cpu) => (uint)cpu.Rflags, (ref cpu, value) => cpu.Rflags = (uint)value | 2);
         foreach (SegmentRegister segment in (SegmentRegister[])[SegmentRegister.Cs, SegmentRegister.Ss, SegmentRegister.Ds, SegmentRegister.Es, SegmentRegister.Fs, SegmentRegister.Gs])
             yield return new(feature, segment.ToString().ToLowerInvariant(), 32, "int32", (in cpu) => cpu.Segments[(int)segment].Selector, null);

@@ -17,7 +17,7 @@ namespace Rhea.Control.Gdb;
 /// </remarks>
 public sealed class GdbServer : ICharFrontend
 {
-    private const int Room4K = 4096, PageSize = 4096;
+    private const int Room4K = 4096;
     private const string Done = "OK", Invalid = "E22", BadAddress = "E14", Unknown = "";
 
     private readonly Monitored _monitored;
@@ -339,12 +339,9 @@ public sealed class GdbServer : ICharFrontend
         var bytes = new byte[Math.Min(Number(parts[1]), GdbPackets.Longest / 2 - 16)];
         ulong address = Number(parts[0]);
         var done = 0;
-        using MachineLoop.Held held = _machine.Loop.Enter();
         foreach ((ulong physical, int at, int length) in Pages(address, bytes.Length))
         {
-            Span<byte> piece = bytes.AsSpan(at, length);
-            if (!new GuestMemory(_machine.Memory).Read(physical, piece))
-                for (var i = 0; i < length; i++) piece[i] = (byte)_machine.Memory.Read(physical + (ulong)i, 1);
+            GuestView.Read(_machine, physical, bytes.AsSpan(at, length));
             done = at + length;
         }
 
@@ -366,18 +363,8 @@ public sealed class GdbServer : ICharFrontend
         return done == bytes.Length ? Done : BadAddress;
     }
 
-    /// <summary>Where the pieces of a range are, up to the first page that is not there.</summary>
-    private IEnumerable<(ulong Physical, int At, int Length)> Pages(ulong address, int length)
-    {
-        for (int at = 0, piece; at < length; at += piece)
-        {
-            ulong linear = address + (ulong)at;
-            piece = Math.Min(length - at, PageSize - (int)(linear & (PageSize - 1)));
-            ulong physical = linear;
-            if (!_physical && !Current.Vcpu.TryTranslate(linear, out physical)) yield break;
-            yield return (physical, at, piece);
-        }
-    }
+    private IEnumerable<(ulong Physical, int At, int Length)> Pages(ulong address, int length) =>
+        _physical ? [(address, 0, length)] : GuestView.Pages(Current, address, length);
 
     private static string Piece(string text, ulong offset, ulong length)
     {

@@ -99,7 +99,7 @@ public sealed class CpuRegisters(int index) : IState
     {
         ref CpuState cpu = ref State;
         uint cs = cpu.Segments[1].Flags, ss = cpu.Segments[2].Flags;
-        bool longMode = (cpu.Efer & 0x400) != 0, cs64 = longMode && (cs >> 21 & 1) != 0, v86 = (cpu.Rflags & 0x20000) != 0;
+        bool longMode = cpu.InLongMode, cs64 = cpu.In64BitCode, v86 = (cpu.Rflags & 0x20000) != 0;
         bool protectedMode = (cpu.Cr0 & 1) != 0;
         uint flags = (cpu.InterruptShadow ? InhibitInterrupts : 0) | (cpu.Smm ? SmmFlag : 0);
         if (protectedMode) flags |= ss >> 13 & 3;

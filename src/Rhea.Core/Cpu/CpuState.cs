@@ -81,6 +81,12 @@ public struct CpuState
 
     /// <summary>False masks bit 20 of every physical address (the keyboard controller's A20 gate).</summary>
     public bool A20;
+
+    /// <summary>EFER.LMA: 64-bit or compatibility mode.</summary>
+    public readonly bool InLongMode => (Efer & 0x400) != 0;
+
+    /// <summary>64-bit code, as opposed to compatibility mode: CS.L counts.</summary>
+    public readonly bool In64BitCode => InLongMode && (Segments[(int)SegmentRegister.Cs].Flags >> 21 & 1) != 0;
 }
 
 public enum CpuActivity : byte

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Rhea.Core.Cpu;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Translator;
 
@@ -37,8 +36,7 @@ internal sealed unsafe class BlockCache : IDisposable
     /// <summary>The block at the processor's RIP; null when fetching its first instruction faults.</summary>
     public Block* Find()
     {
-        ref CpuState state = ref _cpu.State;
-        ulong linear = _cpu.Code64 ? state.Rip : (uint)(state.Segments[(int)SegmentRegister.Cs].Base + state.Rip);
+        ulong linear = _cpu.LinearIp;
         ulong key = _cpu.Mmu.Generation << 8 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x80u : 0);
         JumpEntry* entry = _jumps + ((linear ^ linear >> JumpBits) & ((1 << JumpBits) - 1));
         if (entry->Linear == linear && entry->Key == key && !entry->Block->Dead) return entry->Block;

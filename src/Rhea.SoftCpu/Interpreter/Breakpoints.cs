@@ -48,7 +48,7 @@ internal sealed class Breakpoints(Cpu cpu)
         }
 
         if (!WatchesCode) return false;
-        ulong linear = cpu.Code64 ? state.Rip : (uint)(state.Segments[(int)SegmentRegister.Cs].Base + state.Rip), hit = 0;
+        ulong linear = cpu.LinearIp, hit = 0;
         for (var i = 0; i < 4; i++)
             if (IsOn(state.Debug[7], i) && Kind(state.Debug[7], i) == OnExecution && state.Debug[i] == linear) hit |= 1UL << i;
         if (hit == 0) return false;

@@ -140,6 +140,9 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>The mode is one of those that the translator knows: 64-bit code, or 32-bit code in flat segments.</summary>
     public bool Translates { get; private set; }
 
+    /// <summary>Where the next instruction is, segmentation applied.</summary>
+    public ulong LinearIp => Code64 ? State.Rip : (uint)(State.Segments[(int)SegmentRegister.Cs].Base + State.Rip);
+
     /// <summary>RIP of the running block's first instruction.</summary>
     public ulong BlockIp
     {

@@ -30,12 +30,10 @@ internal sealed class Debugger(Cpu cpu)
 
     public bool StepsOne => Stops.SingleStep || HasWatchpoints;
 
-    private ulong Linear => cpu.Code64 ? cpu.State.Rip : (uint)(cpu.State.Segments[(int)SegmentRegister.Cs].Base + cpu.State.Rip);
-
     /// <summary>The processor goes on: from a breakpoint it starts with the instruction there.</summary>
     public void Resume()
     {
-        if (Hit is not null) _passes = Linear;
+        if (Hit is not null) _passes = cpu.LinearIp;
         Hit = null;
     }
 
@@ -43,7 +41,7 @@ internal sealed class Debugger(Cpu cpu)
     public bool StopsHere()
     {
         if (!HasBreakpoints) return false;
-        ulong linear = Linear;
+        ulong linear = cpu.LinearIp;
         bool passes = linear == _passes;
         _passes = null;
         if (passes || !_breakpoints.Contains(linear)) return false;
@@ -55,7 +53,7 @@ internal sealed class Debugger(Cpu cpu)
     public bool StopsWithin(int length)
     {
         if (!HasBreakpoints) return false;
-        ulong linear = Linear;
+        ulong linear = cpu.LinearIp;
         foreach (ulong breakpoint in _breakpoints)
             if (breakpoint - linear - 1 < (ulong)length - 1) return true;
         return false;

@@ -73,22 +73,22 @@ internal static class Fused<TOrder, TSigns>
     where TOrder : IFusedOrder
     where TSigns : IFusedSigns
 {
-    public static Step PackedDouble<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step PackedDouble<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<double> third) ? Doubles(cpu, in op, third.ToVector256(), 2, 2) : Step.Fault;
 
-    public static Step PackedDoubleWide<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step PackedDoubleWide<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<double> third) ? Doubles(cpu, in op, third, 4, 4) : Step.Fault;
 
-    public static Step ScalarDouble<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step ScalarDouble<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out double third) ? Doubles(cpu, in op, Vector256.CreateScalar(third), 1, 2) : Step.Fault;
 
-    public static Step PackedSingle<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step PackedSingle<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<float> third) ? Singles(cpu, in op, third.ToVector256(), 4, 4) : Step.Fault;
 
-    public static Step PackedSingleWide<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step PackedSingleWide<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<float> third) ? Singles(cpu, in op, third, 8, 8) : Step.Fault;
 
-    public static Step ScalarSingle<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step ScalarSingle<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out float third) ? Singles(cpu, in op, Vector256.CreateScalar(third), 1, 4) : Step.Fault;
 
     /// <param name="lanes">How many are computed.</param>

@@ -7,11 +7,11 @@ namespace Rhea.SoftCpu.Interpreter;
 internal static class HalfFloats
 {
     /// <summary>VCVTPH2PS.</summary>
-    public static Step Widen<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step Widen<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out ulong halves) ? Widen(cpu, in op, Vector128.CreateScalar(halves), 4) : Step.Fault;
 
     /// <inheritdoc cref="Widen{TSource}"/>
-    public static Step WidenWide<TSource>(Cpu cpu, in Op op) where TSource : IVexSource =>
+    public static Step WidenWide<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<ulong> halves) ? Widen(cpu, in op, halves, 8) : Step.Fault;
 
     /// <summary>VCVTPS2PH.</summary>

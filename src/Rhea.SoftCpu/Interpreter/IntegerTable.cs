@@ -64,30 +64,30 @@ internal static unsafe class IntegerTable
     /// <summary>BMI1, BMI2 and ADX.</summary>
     private static void AddManipulation<T>(HandlerTable table, int size) where T : unmanaged, IBinaryInteger<T>
     {
-        table.Add(Code.VEX_Andn_r32_r32_rm32 + size, &BitManipulation<T>.AndNot, &BitManipulation<T>.AndNotMemory);
-        table.Add(Code.VEX_Blsr_r32_rm32 + size, &BitManipulation<T>.ResetLowest, &BitManipulation<T>.ResetLowestMemory);
-        table.Add(Code.VEX_Blsmsk_r32_rm32 + size, &BitManipulation<T>.MaskLowest, &BitManipulation<T>.MaskLowestMemory);
-        table.Add(Code.VEX_Blsi_r32_rm32 + size, &BitManipulation<T>.IsolateLowest, &BitManipulation<T>.IsolateLowestMemory);
-        table.Add(Code.VEX_Bextr_r32_rm32_r32 + size, &BitManipulation<T>.Extract, &BitManipulation<T>.ExtractMemory);
-        table.Add(Code.VEX_Bzhi_r32_rm32_r32 + size, &BitManipulation<T>.ZeroHigh, &BitManipulation<T>.ZeroHighMemory);
-        table.Add(Code.VEX_Pext_r32_r32_rm32 + size, &BitManipulation<T>.Gather, &BitManipulation<T>.GatherMemory);
-        table.Add(Code.VEX_Pdep_r32_r32_rm32 + size, &BitManipulation<T>.Scatter, &BitManipulation<T>.ScatterMemory);
-        table.Add(Code.VEX_Mulx_r32_r32_rm32 + size, &BitManipulation<T>.Multiply, &BitManipulation<T>.MultiplyMemory);
-        table.Add(Code.VEX_Shlx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<LeftShift>, &BitManipulation<T>.ShiftMemory<LeftShift>);
-        table.Add(Code.VEX_Shrx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<RightShift>, &BitManipulation<T>.ShiftMemory<RightShift>);
-        table.Add(Code.VEX_Sarx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<ArithmeticShift>, &BitManipulation<T>.ShiftMemory<ArithmeticShift>);
-        table.Add(Code.VEX_Rorx_r32_rm32_imm8 + size, &BitManipulation<T>.Rotate, &BitManipulation<T>.RotateMemory);
-        table.Add(Code.Adcx_r32_rm32 + size, &BitManipulation<T>.AddCarry, &BitManipulation<T>.AddCarryMemory);
-        table.Add(Code.Adox_r32_rm32 + size, &BitManipulation<T>.AddOverflow, &BitManipulation<T>.AddOverflowMemory);
+        table.Add(Code.VEX_Andn_r32_r32_rm32 + size, &BitManipulation<T>.AndNot<SecondRegister>, &BitManipulation<T>.AndNot<MemoryOperand>);
+        table.Add(Code.VEX_Blsr_r32_rm32 + size, &BitManipulation<T>.ResetLowest<FirstRegister>, &BitManipulation<T>.ResetLowest<MemoryOperand>);
+        table.Add(Code.VEX_Blsmsk_r32_rm32 + size, &BitManipulation<T>.MaskLowest<FirstRegister>, &BitManipulation<T>.MaskLowest<MemoryOperand>);
+        table.Add(Code.VEX_Blsi_r32_rm32 + size, &BitManipulation<T>.IsolateLowest<FirstRegister>, &BitManipulation<T>.IsolateLowest<MemoryOperand>);
+        table.Add(Code.VEX_Bextr_r32_rm32_r32 + size, &BitManipulation<T>.Extract<FirstRegister>, &BitManipulation<T>.Extract<MemoryOperand>);
+        table.Add(Code.VEX_Bzhi_r32_rm32_r32 + size, &BitManipulation<T>.ZeroHigh<FirstRegister>, &BitManipulation<T>.ZeroHigh<MemoryOperand>);
+        table.Add(Code.VEX_Pext_r32_r32_rm32 + size, &BitManipulation<T>.Gather<SecondRegister>, &BitManipulation<T>.Gather<MemoryOperand>);
+        table.Add(Code.VEX_Pdep_r32_r32_rm32 + size, &BitManipulation<T>.Scatter<SecondRegister>, &BitManipulation<T>.Scatter<MemoryOperand>);
+        table.Add(Code.VEX_Mulx_r32_r32_rm32 + size, &BitManipulation<T>.Multiply<SecondRegister>, &BitManipulation<T>.Multiply<MemoryOperand>);
+        table.Add(Code.VEX_Shlx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<LeftShift, FirstRegister>, &BitManipulation<T>.Shift<LeftShift, MemoryOperand>);
+        table.Add(Code.VEX_Shrx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<RightShift, FirstRegister>, &BitManipulation<T>.Shift<RightShift, MemoryOperand>);
+        table.Add(Code.VEX_Sarx_r32_rm32_r32 + size, &BitManipulation<T>.Shift<ArithmeticShift, FirstRegister>, &BitManipulation<T>.Shift<ArithmeticShift, MemoryOperand>);
+        table.Add(Code.VEX_Rorx_r32_rm32_imm8 + size, &BitManipulation<T>.Rotate<FirstRegister>, &BitManipulation<T>.Rotate<MemoryOperand>);
+        table.Add(Code.Adcx_r32_rm32 + size, &BitManipulation<T>.AddCarry<FirstRegister>, &BitManipulation<T>.AddCarry<MemoryOperand>);
+        table.Add(Code.Adox_r32_rm32 + size, &BitManipulation<T>.AddOverflow<FirstRegister>, &BitManipulation<T>.AddOverflow<MemoryOperand>);
     }
 
     private static void AddChecksum(HandlerTable table)
     {
-        table.Add(Code.Crc32_r32_rm8, &Checksum<byte>.Register, &Checksum<byte>.Memory);
-        table.Add(Code.Crc32_r64_rm8, &Checksum<byte>.Register, &Checksum<byte>.Memory);
-        table.Add(Code.Crc32_r32_rm16, &Checksum<ushort>.Register, &Checksum<ushort>.Memory);
-        table.Add(Code.Crc32_r32_rm32, &Checksum<uint>.Register, &Checksum<uint>.Memory);
-        table.Add(Code.Crc32_r64_rm64, &Checksum<ulong>.Register, &Checksum<ulong>.Memory);
+        table.Add(Code.Crc32_r32_rm8, &Checksum<byte>.Add<FirstRegister>, &Checksum<byte>.Add<MemoryOperand>);
+        table.Add(Code.Crc32_r64_rm8, &Checksum<byte>.Add<FirstRegister>, &Checksum<byte>.Add<MemoryOperand>);
+        table.Add(Code.Crc32_r32_rm16, &Checksum<ushort>.Add<FirstRegister>, &Checksum<ushort>.Add<MemoryOperand>);
+        table.Add(Code.Crc32_r32_rm32, &Checksum<uint>.Add<FirstRegister>, &Checksum<uint>.Add<MemoryOperand>);
+        table.Add(Code.Crc32_r64_rm64, &Checksum<ulong>.Add<FirstRegister>, &Checksum<ulong>.Add<MemoryOperand>);
     }
 
     private static void AddBits<TChange>(HandlerTable table, Code register, Code immediate, bool locks) where TChange : struct, IBitChange

@@ -7,14 +7,14 @@ using Rhea.X86.FloatingPoint;
 
 namespace Rhea.SoftCpu.Interpreter;
 
-/// <summary>Where the last source operand of a VEX instruction is.</summary>
-internal interface IVexSource
+/// <summary>Where the operand is that an instruction takes from a register or from memory.</summary>
+internal interface IOperandSource
 {
     static abstract bool Read<T>(Cpu cpu, in Op op, out T value) where T : unmanaged;
 }
 
 /// <summary>Operand 1, of an instruction with one source.</summary>
-internal struct FirstRegister : IVexSource
+internal struct FirstRegister : IOperandSource
 {
     public static bool Read<T>(Cpu cpu, in Op op, out T value) where T : unmanaged
     {
@@ -24,7 +24,7 @@ internal struct FirstRegister : IVexSource
 }
 
 /// <summary>Operand 2.</summary>
-internal struct SecondRegister : IVexSource
+internal struct SecondRegister : IOperandSource
 {
     public static bool Read<T>(Cpu cpu, in Op op, out T value) where T : unmanaged
     {
@@ -34,13 +34,13 @@ internal struct SecondRegister : IVexSource
 }
 
 /// <summary>Memory, which needs no alignment.</summary>
-internal struct MemoryOperand : IVexSource
+internal struct MemoryOperand : IOperandSource
 {
     public static bool Read<T>(Cpu cpu, in Op op, out T value) where T : unmanaged => cpu.Load(in op, out value);
 }
 
 /// <summary>Memory that must be aligned, else a general protection fault.</summary>
-internal struct AlignedOperand : IVexSource
+internal struct AlignedOperand : IOperandSource
 {
     public static bool Read<T>(Cpu cpu, in Op op, out T value) where T : unmanaged => cpu.LoadAligned(in op, out value);
 }
@@ -74,31 +74,31 @@ internal static class Vex
 
     // Of one source
 
-    public static Step Unary<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IVexSource =>
+    public static Step Unary<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IOperandSource =>
         IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<byte> source) ? Set(cpu, op.R0, T.Apply(source, source, (byte)op.Immediate)) : Step.Fault;
 
-    public static Step UnaryWide<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IVexSource =>
+    public static Step UnaryWide<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IOperandSource =>
         IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<byte> source) ? Apply<T>(cpu, in op, source, source) : Step.Fault;
 
     // Of two
 
-    public static Step Binary<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IVexSource =>
+    public static Step Binary<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IOperandSource =>
         IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<byte> source)
             ? Set(cpu, op.R0, T.Apply(cpu.Get<Vector128<byte>>(op.R1), source, (byte)op.Immediate)) : Step.Fault;
 
-    public static Step BinaryWide<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IVexSource =>
+    public static Step BinaryWide<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IOperandSource =>
         IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<byte> source) ? Apply<T>(cpu, in op, cpu.Get<Vector256<byte>>(op.R1), source) : Step.Fault;
 
     /// <summary>With less than a register as the second: TPart is what is read.</summary>
     public static Step BinaryPart<T, TSource, TPart>(Cpu cpu, in Op op)
         where T : IVectorOperation
-        where TSource : IVexSource
+        where TSource : IOperandSource
         where TPart : unmanaged, IBinaryInteger<TPart> =>
         IsReady(cpu) && TSource.Read(cpu, in op, out TPart source)
             ? Set(cpu, op.R0, T.Apply(cpu.Get<Vector128<byte>>(op.R1), Vector128.CreateScalar(ulong.CreateTruncating(source)).AsByte(), (byte)op.Immediate)) : Step.Fault;
 
     /// <summary>A shift of both halves by one count.</summary>
-    public static Step Shift<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IVexSource
+    public static Step Shift<T, TSource>(Cpu cpu, in Op op) where T : IVectorOperation where TSource : IOperandSource
     {
         if (!IsReady(cpu) || !TSource.Read(cpu, in op, out Vector128<byte> count)) return Step.Fault;
         Vector256<byte> value = cpu.Get<Vector256<byte>>(op.R1);
@@ -118,7 +118,7 @@ internal static class Vex
     /// <summary>From less than a register: TPart is what is read.</summary>
     public static Step UnaryPart<T, TSource, TPart>(Cpu cpu, in Op op)
         where T : IVectorOperation
-        where TSource : IVexSource
+        where TSource : IOperandSource
         where TPart : unmanaged, IBinaryInteger<TPart>
     {
         if (!IsReady(cpu) || !TSource.Read(cpu, in op, out TPart part)) return Step.Fault;
@@ -129,7 +129,7 @@ internal static class Vex
     /// <summary>PMOVSX, PMOVZX: the upper half of the result comes from the bytes that follow.</summary>
     public static Step WidenWide<T, TSource, TPart>(Cpu cpu, in Op op)
         where T : IWideningOperation
-        where TSource : IVexSource
+        where TSource : IOperandSource
         where TPart : unmanaged
     {
         if (!IsReady(cpu) || !TSource.Read(cpu, in op, out TPart part)) return Step.Fault;
@@ -140,11 +140,11 @@ internal static class Vex
 
     // Of three
 
-    public static Step Ternary<T, TSource>(Cpu cpu, in Op op) where T : ITernaryOperation where TSource : IVexSource =>
+    public static Step Ternary<T, TSource>(Cpu cpu, in Op op) where T : ITernaryOperation where TSource : IOperandSource =>
         IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<byte> source)
             ? Set(cpu, op.R0, T.Apply(cpu.Get<Vector128<byte>>(op.R1), source, cpu.Get<Vector128<byte>>(op.R3))) : Step.Fault;
 
-    public static Step TernaryWide<T, TSource>(Cpu cpu, in Op op) where T : ITernaryOperation where TSource : IVexSource
+    public static Step TernaryWide<T, TSource>(Cpu cpu, in Op op) where T : ITernaryOperation where TSource : IOperandSource
     {
         if (!IsReady(cpu) || !TSource.Read(cpu, in op, out Vector256<byte> source)) return Step.Fault;
         Vector256<byte> a = cpu.Get<Vector256<byte>>(op.R1), c = cpu.Get<Vector256<byte>>(op.R3);
@@ -163,39 +163,39 @@ internal static class Vex
 /// <summary>The same for floating-point numbers.</summary>
 internal static class VexFloat
 {
-    public static Step Unary<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource =>
+    public static Step Unary<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<byte> source) ? Apply<T>(cpu, in op, source, source) : Step.Fault;
 
-    public static Step UnaryWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource =>
+    public static Step UnaryWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<byte> source) ? Apply<T>(cpu, in op, source, source) : Step.Fault;
 
-    public static Step Binary<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource =>
+    public static Step Binary<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector128<byte> source) ? Apply<T>(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), source) : Step.Fault;
 
-    public static Step BinaryWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource =>
+    public static Step BinaryWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<byte> source) ? Apply<T>(cpu, in op, cpu.Get<Vector256<byte>>(op.R1), source) : Step.Fault;
 
     /// <summary>Of the lowest number: TPart is as wide.</summary>
     public static Step Scalar<T, TSource, TPart>(Cpu cpu, in Op op)
         where T : IFloatVectorOperation
-        where TSource : IVexSource
+        where TSource : IOperandSource
         where TPart : unmanaged, IBinaryInteger<TPart> =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out TPart source)
             ? Apply<T>(cpu, in op, cpu.Get<Vector128<byte>>(op.R1), Vector128.CreateScalar(ulong.CreateTruncating(source)).AsByte()) : Step.Fault;
 
     /// <summary>Half a register becomes a whole one: CVTPS2PD, CVTDQ2PD.</summary>
-    public static Step Widen<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource =>
+    public static Step Widen<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out ulong source) ? Apply<T>(cpu, in op, default(Vector128<byte>), Vector128.CreateScalar(source).AsByte()) : Step.Fault;
 
     /// <inheritdoc cref="Widen{T, TSource}"/>
-    public static Step WidenWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource
+    public static Step WidenWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector128<byte> source)) return Step.Fault;
         return Apply<T>(cpu, in op, default, Vector256.Create(source, Punpckhqdq.Apply(source, source, 0)));
     }
 
     /// <summary>A whole register becomes half a one: CVTPD2PS, CVTPD2DQ.</summary>
-    public static Step NarrowWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IVexSource
+    public static Step NarrowWide<T, TSource>(Cpu cpu, in Op op) where T : IFloatVectorOperation where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector256<byte> source)) return Step.Fault;
         FloatEnvironment environment = Sse.Environment(cpu);

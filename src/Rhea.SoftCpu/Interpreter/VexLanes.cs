@@ -84,7 +84,7 @@ internal static class VexLanes
         Vex.IsReady(cpu) && cpu.StoreAligned(in op, cpu.Get<T>(op.R1)) ? Step.Next : Step.Fault;
 
     /// <summary>VPINSRB and its kin; T is the lane.</summary>
-    public static Step Insert<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IVexSource
+    public static Step Insert<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out T value)) return Step.Fault;
         var lane = (int)(op.Immediate & (Vector128<T>.Count - 1));
@@ -116,22 +116,22 @@ internal static class VexLanes
     }
 
     /// <summary>VPTEST; the bits of <typeparamref name="T"/>'s sign alone count for VTESTPS and VTESTPD, all bits where it is a byte.</summary>
-    public static Step Test<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IVexSource
+    public static Step Test<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector128<byte> b)) return Step.Fault;
         return Test<T>(cpu, cpu.Get<Vector128<byte>>(op.R0).ToVector256(), b.ToVector256());
     }
 
     /// <inheritdoc cref="Test{T, TSource}"/>
-    public static Step TestWide<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IVexSource =>
+    public static Step TestWide<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out Vector256<byte> b) ? Test<T>(cpu, cpu.Get<Vector256<byte>>(op.R0), b) : Step.Fault;
 
     /// <summary>VBROADCAST, VPBROADCAST; T is what is repeated.</summary>
-    public static Step Broadcast<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IVexSource =>
+    public static Step Broadcast<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IOperandSource =>
         Vex.IsReady(cpu) && TSource.Read(cpu, in op, out T value) ? Vex.Set(cpu, op.R0, Vector128.Create(value).AsByte()) : Step.Fault;
 
     /// <inheritdoc cref="Broadcast{T, TSource}"/>
-    public static Step BroadcastWide<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IVexSource
+    public static Step BroadcastWide<T, TSource>(Cpu cpu, in Op op) where T : unmanaged where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out T value)) return Step.Fault;
         Vector128<byte> half = Vector128.Create(value).AsByte();
@@ -143,7 +143,7 @@ internal static class VexLanes
         Vex.IsReady(cpu) && cpu.Load(in op, out Vector128<byte> half) ? Vex.Set(cpu, op.R0, half, half) : Step.Fault;
 
     /// <summary>VINSERTF128, VINSERTI128.</summary>
-    public static Step InsertHalf<TSource>(Cpu cpu, in Op op) where TSource : IVexSource
+    public static Step InsertHalf<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector128<byte> half)) return Step.Fault;
         Vector256<byte> value = cpu.Get<Vector256<byte>>(op.R1);
@@ -158,7 +158,7 @@ internal static class VexLanes
         Vex.IsReady(cpu) && cpu.Store(in op, cpu.Get<Vector128<byte>>(Half(op.R1, op.Immediate))) ? Step.Next : Step.Fault;
 
     /// <summary>VPERM2F128, VPERM2I128: each half of the result is one of four, or zero.</summary>
-    public static Step PermuteHalves<TSource>(Cpu cpu, in Op op) where TSource : IVexSource
+    public static Step PermuteHalves<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector256<byte> b)) return Step.Fault;
         Vector256<byte> a = cpu.Get<Vector256<byte>>(op.R1);
@@ -166,7 +166,7 @@ internal static class VexLanes
     }
 
     /// <summary>VPERMQ, VPERMPD: two bits of the immediate for each quadword.</summary>
-    public static Step PermuteQuads<TSource>(Cpu cpu, in Op op) where TSource : IVexSource
+    public static Step PermuteQuads<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector256<ulong> source)) return Step.Fault;
         var order = (int)op.Immediate;
@@ -175,7 +175,7 @@ internal static class VexLanes
     }
 
     /// <summary>VPERMD, VPERMPS: a register of selectors.</summary>
-    public static Step PermuteDoubles<TSource>(Cpu cpu, in Op op) where TSource : IVexSource
+    public static Step PermuteDoubles<TSource>(Cpu cpu, in Op op) where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out Vector256<uint> source)) return Step.Fault;
         cpu.Ref<Vector256<uint>>(op.R0) = Vector256.Shuffle(source, cpu.Get<Vector256<uint>>(op.R1) & Vector256.Create(7u));
@@ -203,7 +203,7 @@ internal static class VexLanes
 
     // VCVTSI2SS, VCVTSI2SD; T is the integer
 
-    public static Step ToDouble<T, TSource>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T> where TSource : IVexSource
+    public static Step ToDouble<T, TSource>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T> where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out T value)) return Step.Fault;
         FloatEnvironment environment = Sse.Environment(cpu);
@@ -211,7 +211,7 @@ internal static class VexLanes
         return Sse.Accept(cpu, environment) ? Vex.Set(cpu, op.R0, cpu.Get<Vector128<double>>(op.R1).WithElement(0, result).AsByte()) : Step.Fault;
     }
 
-    public static Step ToSingle<T, TSource>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T> where TSource : IVexSource
+    public static Step ToSingle<T, TSource>(Cpu cpu, in Op op) where T : unmanaged, IBinaryInteger<T> where TSource : IOperandSource
     {
         if (!Vex.IsReady(cpu) || !TSource.Read(cpu, in op, out T value)) return Step.Fault;
         FloatEnvironment environment = Sse.Environment(cpu);

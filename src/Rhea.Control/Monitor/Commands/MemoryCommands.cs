@@ -3,7 +3,6 @@ using Iced.Intel;
 using Rhea.Core;
 using Rhea.Core.Cpu;
 using Rhea.Core.Machines;
-using Rhea.Core.Memory;
 using Rhea.Core.Monitor;
 
 namespace Rhea.Control.Monitor.Commands;
@@ -11,7 +10,7 @@ namespace Rhea.Control.Monitor.Commands;
 /// <summary>Memory and ports, looked at as a processor sees them.</summary>
 public static class MemoryCommands
 {
-    private const int LongestInstruction = 15, PageSize = 4096, Piece = 1 << 16;
+    private const int LongestInstruction = 15, Piece = 1 << 16;
     private const long MostSaved = 1L << 40;
 
     private delegate bool Reader(ulong address, Span<byte> into);
@@ -126,7 +125,7 @@ public static class MemoryCommands
     private static string Disassemble(Reader read, CpuState cpu, ulong address, int count, bool physical)
     {
         uint cs = cpu.Segments[(int)SegmentRegister.Cs].Flags;
-        int bits = (cpu.Efer & 0x400) != 0 && (cs >> 21 & 1) != 0 ? 64 : (cs >> 22 & 1) != 0 ? 32 : 16;
+        int bits = cpu.In64BitCode ? 64 : (cs >> 22 & 1) != 0 ? 32 : 16;
         var text = new StringBuilder();
         var line = new StringOutput();
         var formatter = new GasFormatter();
@@ -160,31 +159,23 @@ public static class MemoryCommands
 
     private static Reader Physical(Machine machine) => (address, into) =>
     {
-        Look(machine, address, into);
+        GuestView.Read(machine, address, into);
         return true;
     };
-
-    /// <summary>RAM at once; where there are registers, as a processor would read them: the VGA's window shows the screen.</summary>
-    private static void Look(Machine machine, ulong address, Span<byte> into)
-    {
-        using MachineLoop.Held held = machine.Loop.Enter();
-        if (new GuestMemory(machine.Memory).Read(address, into)) return;
-        for (var i = 0; i < into.Length; i++) into[i] = (byte)machine.Memory.Read(address + (ulong)i, 1);
-    }
 
     private static Reader Virtual(MonitorSession session)
     {
         Processor processor = session.Processor;
         return (address, into) =>
         {
-            for (int length; !into.IsEmpty; into = into[length..], address += (ulong)length)
+            var done = 0;
+            foreach ((ulong physical, int at, int length) in GuestView.Pages(processor, address, into.Length))
             {
-                length = Math.Min(into.Length, PageSize - (int)(address & (PageSize - 1)));
-                if (!processor.Vcpu.TryTranslate(address, out ulong physical)) return false;
-                Look(session.Machine, physical, into[..length]);
+                GuestView.Read(session.Machine, physical, into.Slice(at, length));
+                done = at + length;
             }
 
-            return true;
+            return done == into.Length;
         };
     }
 

@@ -11,8 +11,8 @@ internal sealed class PageTables
     public const ulong Enabled = 1UL << 31;
 
     private const ulong Present = 1, LargePage = 0x80;
-    private const ulong PhysicalAddressExtension = 1 << 5, PageSizeExtension = 1 << 4, FiveLevels = 1 << 12, LongModeActive = 1 << 10;
-    private const ulong FrameBits = 0x000F_FFFF_FFFF_F000, AllRights = Mapping.Writable | Mapping.User;
+    private const ulong PhysicalAddressExtension = 1 << 5, PageSizeExtension = 1 << 4, FiveLevels = 1 << 12;
+    private const ulong AllRights = Mapping.Writable | Mapping.User;
     private const int TableSize = 4096, PointerShift = 30;
 
     /// <summary>Tables may point to each other in circles.</summary>
@@ -27,7 +27,7 @@ internal sealed class PageTables
     public PageTables(AddressSpace memory, in CpuState cpu)
     {
         _memory = new GuestMemory(memory);
-        if ((cpu.Efer & LongModeActive) != 0) (_root, _topShift, _largestLeaf) = (cpu.Cr3 & FrameBits, (cpu.Cr4 & FiveLevels) != 0 ? 48 : 39, 30);
+        if (cpu.InLongMode) (_root, _topShift, _largestLeaf) = (cpu.Cr3 & Mapping.FrameBits, (cpu.Cr4 & FiveLevels) != 0 ? 48 : 39, 30);
         else if ((cpu.Cr4 & PhysicalAddressExtension) != 0) (_root, _topShift, _largestLeaf, _hasPointers) = (cpu.Cr3 & 0xFFFF_FFE0, PointerShift, 21, true);
         else (_root, _topShift, _largestLeaf, _entrySize, _indexBits) = (cpu.Cr3 & 0xFFFF_F000, 22, (cpu.Cr4 & PageSizeExtension) != 0 ? 22 : Mapping.PageShift, 4, 10);
     }
@@ -50,7 +50,7 @@ internal sealed class PageTables
             ulong at = linear + Extend((ulong)i << shift, shift), allowed = pointers ? rights : rights & entry;
             if (shift == Mapping.PageShift || ((entry & LargePage) != 0 && shift <= _largestLeaf)) yield return new Mapping(at, shift, entry, allowed);
             else
-                foreach (Mapping page in Mappings(entry & FrameBits, at, shift - _indexBits, allowed)) yield return page;
+                foreach (Mapping page in Mappings(entry & Mapping.FrameBits, at, shift - _indexBits, allowed)) yield return page;
         }
     }
 
@@ -72,7 +72,10 @@ internal readonly record struct Mapping(ulong Linear, int Shift, ulong Entry, ul
     public const ulong Writable = 2, User = 4;
     public const int PageShift = 12;
 
-    private const ulong FrameBits = 0x000F_FFFF_FFFF_F000, LargePage = 0x80, NoExecute = 1UL << 63;
+    /// <summary>Of an entry, the address of what it points to.</summary>
+    public const ulong FrameBits = 0x000F_FFFF_FFFF_F000;
+
+    private const ulong LargePage = 0x80, NoExecute = 1UL << 63;
 
     public ulong Length => 1UL << Shift;
 

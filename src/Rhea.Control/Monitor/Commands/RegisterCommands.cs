@@ -41,7 +41,7 @@ public static class RegisterCommands
     internal static string Text(in CpuState cpu)
     {
         var text = new StringBuilder();
-        bool wide = (cpu.Efer & 0x400) != 0 && (cpu.Segments[1].Flags & Long) != 0;
+        bool wide = cpu.In64BitCode;
         General(text, in cpu, wide);
         for (var i = 0; i < SegmentNames.Length; i++) Descriptor(text, SegmentNames[i], in cpu, cpu.Segments[i], wide);
         Descriptor(text, "LDT", in cpu, cpu.Ldtr, wide);
@@ -83,7 +83,7 @@ public static class RegisterCommands
         uint flags = segment.Flags;
         if ((cpu.Cr0 & 1) != 0 && (flags & DescriptorPresent) != 0)
         {
-            bool longMode = (cpu.Efer & 0x400) != 0;
+            bool longMode = cpu.InLongMode;
             text.Append($" DPL={flags >> 13 & 3} ");
             if ((flags & DescriptorSystem) == 0) text.Append(System(flags >> 8 & 15, longMode));
             else if ((flags & 1 << 11) != 0) text.Append($"{((flags & Long) != 0 ? "CS64" : (flags & Big) != 0 ? "CS32" : "CS16")} [{Bit(flags, 10, 'C')}{Bit(flags, 9, 'R')}{Bit(flags, 8, 'A')}]");
