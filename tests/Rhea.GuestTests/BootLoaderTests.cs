@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Xunit;
 
 namespace Rhea.GuestTests;
@@ -25,7 +24,7 @@ public class BootLoaderTests
         string image = Assets.Installed("/usr/bin/grub-mkimage", "grub-common");
         await File.WriteAllTextAsync(folder["grub.cfg"], "set timeout=-1\nmenuentry 'First of two' { true }\nmenuentry 'Second of two' { true }\n", TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(folder["early.cfg"], "configfile (memdisk)/grub.cfg\n", TestContext.Current.CancellationToken);
-        Run(image, "-O", "i386-pc", "-o", folder["core.img"], "-p", "/", "-c", folder["early.cfg"],
+        HostProgram.Run(image, "-O", "i386-pc", "-o", folder["core.img"], "-p", "/", "-c", folder["early.cfg"],
             "-m", Memdisk(folder), "biosdisk", "memdisk", "tar", "configfile", "normal", "test", "echo");
         byte[] boot = File.ReadAllBytes(Assets.Installed("/usr/lib/grub/i386-pc/boot.img", "grub-pc-bin")), core = File.ReadAllBytes(folder["core.img"]);
         var disk = new byte[4 << 20];
@@ -62,7 +61,7 @@ public class BootLoaderTests
         File.Copy(Assets.Installed("/usr/lib/ISOLINUX/isolinux.bin", "isolinux"), folder["cd/isolinux.bin"]);
         File.Copy(Assets.Installed("/usr/lib/syslinux/modules/bios/ldlinux.c32", "syslinux-common"), folder["cd/ldlinux.c32"]);
         await File.WriteAllTextAsync(folder["cd/isolinux.cfg"], "PROMPT 1\nSAY Booted by isolinux\n", TestContext.Current.CancellationToken);
-        Run(Assets.Installed("/usr/bin/xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-o", folder["iso"], "-b", "isolinux.bin", "-c", "boot.cat",
+        HostProgram.Run(Assets.Installed("/usr/bin/xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-o", folder["iso"], "-b", "isolinux.bin", "-c", "boot.cat",
             "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table", folder["cd"]);
 
         await using Emulator rhea = Emulator.Rhea([.. Screen, "-cdrom", folder["iso"], "-boot", "d"]);
@@ -76,10 +75,10 @@ public class BootLoaderTests
     {
         using TemporaryFolder folder = Assets.Folder();
         await using (FileStream file = File.Create(folder["disk"])) file.SetLength(16 << 20);
-        Run(Assets.Installed("/usr/sbin/mkfs.fat", "dosfstools"), "-F", "16", folder["disk"]);
-        Run(Assets.Installed("/usr/bin/syslinux", "syslinux"), "--install", folder["disk"]);
+        HostProgram.Run(Assets.Installed("/usr/sbin/mkfs.fat", "dosfstools"), "-F", "16", folder["disk"]);
+        HostProgram.Run(Assets.Installed("/usr/bin/syslinux", "syslinux"), "--install", folder["disk"]);
         await File.WriteAllTextAsync(folder["syslinux.cfg"], "PROMPT 1\nSAY Booted by syslinux\n", TestContext.Current.CancellationToken);
-        Run(Assets.Installed("/usr/bin/mcopy", "mtools"), "-i", folder["disk"], folder["syslinux.cfg"], "::syslinux.cfg");
+        HostProgram.Run(Assets.Installed("/usr/bin/mcopy", "mtools"), "-i", folder["disk"], folder["syslinux.cfg"], "::syslinux.cfg");
 
         await using Emulator rhea = Emulator.Rhea([.. Screen, "-drive", $"file={folder["disk"]},format=raw"]);
 
@@ -89,15 +88,7 @@ public class BootLoaderTests
 
     private static string Memdisk(TemporaryFolder folder)
     {
-        Run("/bin/tar", "-C", folder[""], "-cf", folder["memdisk.tar"], "grub.cfg");
+        HostProgram.Run("/bin/tar", "-C", folder[""], "-cf", folder["memdisk.tar"], "grub.cfg");
         return folder["memdisk.tar"];
-    }
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        string errors = process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
     }
 }

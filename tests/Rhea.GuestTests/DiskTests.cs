@@ -14,7 +14,7 @@ public class DiskTests
         byte[] data = Data(8 << 20);
         Directory.CreateDirectory(folder["root"]);
         await File.WriteAllBytesAsync(folder["root/data"], data, TestContext.Current.CancellationToken);
-        Run(Assets.Installed("/usr/sbin/mkfs.ext4", "e2fsprogs"), "-q", "-d", folder["root"], folder["disk"], "32M");
+        HostProgram.Run(Assets.Installed("/usr/sbin/mkfs.ext4", "e2fsprogs"), "-q", "-d", folder["root"], folder["disk"], "32M");
 
         await using Emulator rhea = Linux("mount -t ext4 /dev/sda /mnt && md5sum /mnt/data && cp /mnt/data /mnt/copy && umount /mnt && echo unmounted",
             "-drive", $"file={folder["disk"]},format=raw");
@@ -22,9 +22,9 @@ public class DiskTests
         await rhea.WaitFor("unmounted");
         Assert.Equal(0, await rhea.Exit());
 
-        Run(Assets.Installed("/usr/sbin/debugfs", "e2fsprogs"), "-R", $"dump copy {folder["copy"]}", folder["disk"]);
+        HostProgram.Run(Assets.Installed("/usr/sbin/debugfs", "e2fsprogs"), "-R", $"dump copy {folder["copy"]}", folder["disk"]);
         Assert.Equal(Md5(data), Md5(await File.ReadAllBytesAsync(folder["copy"], TestContext.Current.CancellationToken)));
-        Run(Assets.Installed("/usr/sbin/e2fsck", "e2fsprogs"), "-fn", folder["disk"]);
+        HostProgram.Run(Assets.Installed("/usr/sbin/e2fsck", "e2fsprogs"), "-fn", folder["disk"]);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class DiskTests
         byte[] data = Data(3 << 20);
         Directory.CreateDirectory(folder["root"]);
         await File.WriteAllBytesAsync(folder["root/data"], data, TestContext.Current.CancellationToken);
-        Run(Assets.Installed("/usr/bin/xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-r", "-o", folder["iso"], folder["root"]);
+        HostProgram.Run(Assets.Installed("/usr/bin/xorriso", "xorriso"), "-as", "mkisofs", "-quiet", "-r", "-o", folder["iso"], folder["root"]);
 
         await using Emulator rhea = Linux("modprobe isofs; mount -t iso9660 /dev/sr0 /mnt && md5sum /mnt/data", "-cdrom", folder["iso"]);
 
@@ -108,9 +108,8 @@ public class DiskTests
         Assert.Equal(0, await rhea.Exit());
     }
 
-    private static Emulator Linux(string script, params string[] options) => Emulator.Rhea(
-        ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
-        "-append", $"console=ttyS0 quiet panic=-1 -- for m in ata_piix sd_mod sr_mod; do modprobe $m; done; sleep 1; {script}", .. options]);
+    private static Emulator Linux(string script, params string[] options) =>
+        Emulator.Linux($"for m in ata_piix sd_mod sr_mod; do modprobe $m; done; sleep 1; {script}", ["-no-reboot", .. options]);
 
     /// <summary>Bytes that no accident makes: a counter, hashed.</summary>
     private static byte[] Data(int length) =>
@@ -119,14 +118,6 @@ public class DiskTests
 #pragma warning disable CA5351 // a checksum that busybox has too, not a secret
     private static string Md5(byte[] data) => Convert.ToHexStringLower(MD5.HashData(data));
 #pragma warning restore CA5351
-
-    private static void Run(string program, params string[] arguments)
-    {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
-        string errors = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {errors}");
-    }
 }
 
 /// <summary>A file system of a few megabytes; mounting it needs root.</summary>
@@ -164,8 +155,8 @@ internal sealed class PulledDisk : IDisposable
         Directory.CreateDirectory(_folder["root"]);
         Directory.CreateDirectory(this[""]);
         using (FileStream image = File.Create(_folder["root/disk"])) image.SetLength(megabytes << 20);
-        using (Process format = Start(Assets.Installed("/usr/sbin/mkfs.ext4", "e2fsprogs"), "-q", "-d", _folder["root"], _folder["image"], $"{megabytes + 16}M")) format.WaitForExit();
-        _server = Start(Assets.Installed("/usr/bin/fuse2fs", "fuse2fs"), "-f", _folder["image"], this[""]);
+        HostProgram.Run(Assets.Installed("/usr/sbin/mkfs.ext4", "e2fsprogs"), "-q", "-d", _folder["root"], _folder["image"], $"{megabytes + 16}M");
+        _server = HostProgram.Start(Assets.Installed("/usr/bin/fuse2fs", "fuse2fs"), "-f", _folder["image"], this[""]);
     }
 
     public string this[string name] => Path.Combine(_folder["mounted"], name);
@@ -189,7 +180,4 @@ internal sealed class PulledDisk : IDisposable
         _server.Dispose();
         _folder.Dispose();
     }
-
-    private static Process Start(string program, params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardOutput = true })!;
 }

@@ -67,6 +67,11 @@ internal sealed partial class Emulator : IAsyncDisposable
         return new Emulator(program, before, arguments);
     }
 
+    /// <summary>Starts Debian's cloud kernel with its console on standard output; it runs a script, and then powers the machine off.</summary>
+    public static Emulator Linux(string script, params string[] options) => Rhea(
+        ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
+        "-append", $"console=ttyS0 quiet panic=-1 -- {script}", .. options]);
+
     /// <summary>Starts rhea on a terminal of its own, and says afterwards whether the terminal's settings are what they were.</summary>
     /// <remarks>The terminal is util-linux's <c>script</c>: what is typed here is typed there, what it shows is <see cref="Output"/>.</remarks>
     public static Emulator OnTerminal(params string[] arguments)

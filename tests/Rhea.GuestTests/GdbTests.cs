@@ -29,9 +29,8 @@ public partial class GdbTests
     [Fact]
     public async Task It_debugs_a_linux_kernel_at_a_function()
     {
-        await using Emulator rhea = Emulator.Rhea([.. WithGdb, "-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
-            "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
-            "-append", "console=ttyS0 quiet panic=-1 -- grep __x64_sys_sethostname$ /proc/kallsyms; echo all-set; read go; hostname renamed; hostname"]);
+        await using Emulator rhea = Emulator.Linux(
+            "grep __x64_sys_sethostname$ /proc/kallsyms; echo all-set; read go; hostname renamed; hostname", [.. WithGdb, "-no-reboot"]);
         await rhea.WaitFor("all-set");
         string function = Symbol().Match(rhea.Output).Groups[1].Value;
         Assert.True(function.Length == 16, rhea.Output);

@@ -11,8 +11,7 @@ public class HotPlugTests
     [Fact]
     public async Task Linux_sees_a_card_come_and_lets_it_go()
     {
-        await using Emulator rhea = Emulator.Rhea([.. Emulator.WithMonitor, "-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot",
-            "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd, "-append", $"console=ttyS0 quiet panic=-1 -- {Script}"]);
+        await using Emulator rhea = Emulator.Linux(Script, [.. Emulator.WithMonitor, "-no-reboot"]);
         await rhea.WaitFor("userspace");
 
         Assert.Equal("", await rhea.Monitor("device_add pvpanic-pci,id=card,addr=6"));

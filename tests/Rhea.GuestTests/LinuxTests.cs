@@ -37,9 +37,7 @@ public class LinuxTests
     public async Task A_reboot_starts_the_firmware_again()
     {
         Assert.SkipWhen(Quick, "not in a quick run");
-        await using Emulator rhea = Emulator.Rhea(
-            ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
-            "-append", "console=ttyS0 quiet panic=-1 -- /bin/reboot -f"]);
+        await using Emulator rhea = Emulator.Linux("/bin/reboot -f");
 
         await rhea.WaitFor(Userspace);
         await rhea.Until(() => rhea.Output.Split(Userspace).Length > 2, "a second boot");

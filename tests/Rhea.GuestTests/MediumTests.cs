@@ -16,10 +16,9 @@ public class MediumTests
             await File.WriteAllBytesAsync(folder[name], disc, TestContext.Current.CancellationToken);
         }
 
-        await using Emulator rhea = Emulator.Rhea(
-            [.. Emulator.WithMonitor, "-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-no-reboot", "-cdrom", folder["one"],
-            "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd, "-append",
-            "console=ttyS0 quiet panic=-1 -- for m in ata_piix sr_mod; do modprobe $m; done; sleep 1; while true; do head -n1 /dev/sr0; sleep 1; done"]);
+        await using Emulator rhea = Emulator.Linux(
+            "for m in ata_piix sr_mod; do modprobe $m; done; sleep 1; while true; do head -n1 /dev/sr0; sleep 1; done",
+            [.. Emulator.WithMonitor, "-no-reboot", "-cdrom", folder["one"]]);
         await rhea.WaitFor("this is disc one");
 
         Assert.Equal("", await rhea.Monitor("eject ide1-cd0"));

@@ -33,9 +33,7 @@ public partial class SleepTests
         await rhea.WaitFor("awake again");
     }
 
-    private static Emulator Linux(string script) => Emulator.Rhea(
-        [.. Emulator.WithMonitor, "-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
-        "-append", $"console=ttyS0 quiet panic=-1 -- {script}"]);
+    private static Emulator Linux(string script) => Emulator.Linux(script, Emulator.WithMonitor);
 
     [GeneratedRegex(@"^1\d{9}", RegexOptions.Multiline)]
     private static partial Regex Seconds();

@@ -1,3 +1,4 @@
+using Iced.Intel;
 using Rhea.Core.Cpu;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -14,10 +15,7 @@ public class XsaveTests
         using var bench = new CpuBench();
         bench.Assemble(64, 0x7000, code =>
         {
-            code.xor(ecx, ecx);
-            code.xor(edx, edx);
-            code.mov(eax, 7);
-            code.xsetbv();
+            SwitchAllOn(code);
             code.xsave(__[0x8000]);
             code.vzeroall();
             code.xrstor(__[0x8000]);
@@ -42,10 +40,7 @@ public class XsaveTests
         using var bench = new CpuBench();
         bench.Assemble(64, 0x7000, code =>
         {
-            code.xor(ecx, ecx);
-            code.xor(edx, edx);
-            code.mov(eax, 7);
-            code.xsetbv();
+            SwitchAllOn(code);
             code.xsavec(__[0x8000]);
             code.vpcmpeqd(ymm5, ymm5, ymm5);
             code.xrstor(__[0x8000]);
@@ -64,10 +59,7 @@ public class XsaveTests
         using var bench = new CpuBench();
         bench.Assemble(64, 0x7000, code =>
         {
-            code.xor(ecx, ecx);
-            code.xor(edx, edx);
-            code.mov(eax, 7);
-            code.xsetbv();
+            SwitchAllOn(code);
             code.vpcmpeqd(ymm1, ymm1, ymm1);
             code.vpcmpeqd(ymm2, ymm2, ymm2);
             code.vpaddd(xmm1, xmm1, xmm1);
@@ -91,10 +83,7 @@ public class XsaveTests
             code.xor(ecx, ecx);
             code.cpuid();
             code.mov(esi, ebx);
-            code.xor(ecx, ecx);
-            code.xor(edx, edx);
-            code.mov(eax, 7);
-            code.xsetbv();
+            SwitchAllOn(code);
             code.mov(eax, 0xD);
             code.cpuid();
             code.hlt();
@@ -105,6 +94,15 @@ public class XsaveTests
         Assert.Equal(576UL, bench.State.General[6]);
         Assert.Equal(832UL, bench.State.General[3]);
         Assert.Equal(7UL, bench.State.General[0]);
+    }
+
+    /// <summary>XCR0: x87, SSE and AVX.</summary>
+    private static void SwitchAllOn(Assembler code)
+    {
+        code.xor(ecx, ecx);
+        code.xor(edx, edx);
+        code.mov(eax, 7);
+        code.xsetbv();
     }
 
     private static void Start(CpuBench bench, Func<CpuState, CpuState> set)
