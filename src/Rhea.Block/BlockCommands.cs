@@ -87,9 +87,7 @@ public static class BlockCommands
 
     private static BlockDeviceInfo Describe(BlockNode node, bool writeCache)
     {
-        BlockNode bottom = node;
-        while (bottom.Children is { Count: > 0 } children) bottom = children[^1].Node;
-        var file = (FileNode)bottom;
+        FileNode file = node.Image;
         return new BlockDeviceInfo(file.Path, node.Name, node.IsReadOnly, node.Driver, new CacheInfo(writeCache, file.IsDirect, !file.Flushes),
             new ImageInfo(file.Path, node.Driver, node.Length, DirtyFlag: false));
     }

@@ -76,9 +76,7 @@ public sealed class BlockGraph(IHostIo io, Action<string> warn) : IDisposable
     public static async Task CommitAsync(BlockBackend drive, CancellationToken cancel = default)
     {
         if (drive.Root is not OverlayNode overlay) return;
-        BlockNode image = overlay;
-        while (image is not FileNode) image = image.Children[^1].Node;
-        ((FileNode)image).MakeWritable();
+        overlay.Image.MakeWritable();
         await overlay.CommitAsync(cancel);
     }
 

@@ -23,6 +23,9 @@ public abstract class BlockNode(string name, string driver) : IDisposable
     /// <summary>The nodes below, by the role they have there: "file", "backing".</summary>
     public virtual IReadOnlyList<(string Role, BlockNode Node)> Children => [];
 
+    /// <summary>The host's file with the image, at the bottom: of an overlay, the one that it leaves alone.</summary>
+    internal FileNode Image => this as FileNode ?? Children[^1].Node.Image;
+
     public abstract ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel);
 
     public abstract ValueTask WriteAsync(long offset, ScatterList from, CancellationToken cancel);

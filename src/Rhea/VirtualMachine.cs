@@ -63,7 +63,7 @@ public sealed class VirtualMachine : IDisposable
             "none" => PanicAction.None,
             _ => PanicAction.Shutdown,
         };
-        _block.Failed += OnBlockIoErrorEvent;
+        _block.Failed += OnBlockFailure;
         _block.TrayMoved += (drive, open) => Machine.Report(new DeviceTrayMovedEvent(drive, BlockCommands.OwnerOf(drive, Machine) ?? "", open));
         Machine.Happened += OnHappened;
         Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
@@ -254,7 +254,7 @@ public sealed class VirtualMachine : IDisposable
         foreach (BlockBackend drive in _block.Drives.Values) drive.Resume();
     }
 
-    private void OnBlockIoErrorEvent(BlockIoErrorEvent failure)
+    private void OnBlockFailure(BlockIoErrorEvent failure)
     {
         Machine.Report(failure);
         if (failure.Action == BlockErrorPolicy.Stop)

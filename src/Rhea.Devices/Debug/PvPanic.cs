@@ -13,12 +13,7 @@ public sealed class PvPanic : Device
     public PvPanic(IsaSlot slot, Options options)
     {
         Port = options.Port;
-        slot.MapPorts(Port, new IoRegion("pvpanic", 1, AccessSizes.Byte,
-            read: (_, _) => options.Events,
-            write: (_, _, value) =>
-            {
-                if ((value & options.Events & Panicked) != 0) slot.RequestShutdown(new(ShutdownCause.GuestPanic));
-            }));
+        slot.MapPorts(Port, Register(slot, 1, options.Events));
     }
 
     public override string Model => "pvpanic";
@@ -28,6 +23,14 @@ public sealed class PvPanic : Device
     public override void Reset()
     {
     }
+
+    /// <summary>Its one register: reading gives the events understood, writing sends one.</summary>
+    internal static IoRegion Register(Slot slot, uint length, ulong events) => new("pvpanic", length, AccessSizes.Byte,
+        read: (_, _) => events,
+        write: (_, _, value) =>
+        {
+            if ((value & events & Panicked) != 0) slot.RequestShutdown(new(ShutdownCause.GuestPanic));
+        });
 
     public sealed record Options
     {
