@@ -44,12 +44,13 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
         return decoder.Decode();
     }
 
-    /// <summary>SHLD and SHRD of sixteen bits by more than sixteen places; PAUSE with a REX prefix, which makes it XCHG for some makers.</summary>
+    /// <summary>SHLD and SHRD of sixteen bits by more than sixteen places; what makers differ in.</summary>
     private static bool IsUndefined(in Instruction instruction, CpuImage image) => instruction.Code switch
     {
+        Code.Fstpnce_sti => (image.Fx[4] >> (image.Fx[3] >> 3 & 7) & 1) == 0, // some store an empty register, some fault
         Code.Shld_rm16_r16_imm8 or Code.Shrd_rm16_r16_imm8 => (instruction.Immediate8 & 31) > 16,
         Code.Shld_rm16_r16_CL or Code.Shrd_rm16_r16_CL => (image[1] & 31) > 16,
-        Code.Pause => instruction.Length > 2,
+        Code.Pause => instruction.Length > 2, // which a REX prefix makes XCHG for some
         _ => false,
     };
 
@@ -176,7 +177,8 @@ internal sealed class CaseGenerator(ulong seed, bool is64)
     {
         int size = Math.Max(1, instruction.MemorySize.GetSize());
         uint room = (uint)(CaseLayout.BorderLength - Math.Min(size, CaseLayout.BorderLength));
-        if (instruction.CpuidFeatures.Contains(CpuidFeature.SHA)) return CaseLayout.Border + ((uint)_random.Below((int)room + 1) & ~15u); // elsewhere makers differ
+        bool differs = instruction.Code is Code.Movsxd_r16_rm16 || instruction.CpuidFeatures.Contains(CpuidFeature.SHA);
+        if (differs) return CaseLayout.Border + ((uint)_random.Below((int)room + 1) & ~15u); // makers' read more bytes than they need, or want them aligned
         return _random.Below(20) switch
         {
             0 => CaseLayout.Data + 0x1000 - (uint)_random.Below(size),   // across two pages

@@ -67,7 +67,6 @@ internal static class InstructionSet
             Mnemonic.Arpl,
         ],
         ["has no meaning that processors agree on"] = [Mnemonic.Salc, Mnemonic.Ud0, Mnemonic.Ud1],
-        ["stores an empty register on some processors, and faults on others"] = [Mnemonic.Fstpnce],
         ["was removed after the 386 or the 486"] =
             [Mnemonic.Fstdw, Mnemonic.Fstsg, Mnemonic.Fnstdw, Mnemonic.Fnstsg, Mnemonic.Frstpm],
     };
@@ -96,7 +95,6 @@ internal static class InstructionSet
         if (!info.IsInstruction || info.Encoding is not (EncodingKind.Legacy or EncodingKind.VEX) || !(is64 ? info.Mode64 : info.Mode32) || info.Fwait) return false;
         if (info.OperandSize == 16 && IsNearBranch(code, info)) return false; // RIP of 16 bits leaves the page of code
         if (info.AddressSize != 0 && info.AddressSize != (is64 ? 64 : 32)) return false; // another address size needs another prefix
-        if (code is Code.Movsxd_r16_rm16) return false; // some makers' reads 32 bits
         return !Exceptions.Values.Any(list => list.Contains(info.Mnemonic)) && !TakesSegment(info) && !IsFar(code, info);
     }
 
