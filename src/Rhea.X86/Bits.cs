@@ -23,7 +23,7 @@ public static class Cr4
 {
     public const uint Virtual8086 = 1, VirtualInterrupts = 2, TimeStampDisable = 4, DebuggingExtensions = 8, PageSize = 16,
         PhysicalAddress = 32, MachineCheck = 64, PageGlobal = 128, PerformanceCounter = 256, FxSave = 512, SimdExceptions = 1024,
-        UserInstructionPrevention = 1 << 11, FsGsBase = 1 << 16, Pcid = 1 << 17, OsXsave = 1 << 18, SupervisorExecution = 1 << 20,
+        UserInstructionPrevention = 1 << 11, FiveLevelPaging = 1 << 12, FsGsBase = 1 << 16, Pcid = 1 << 17, OsXsave = 1 << 18, SupervisorExecution = 1 << 20,
         SupervisorAccess = 1 << 21;
 }
 

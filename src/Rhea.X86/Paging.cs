@@ -28,7 +28,7 @@ public readonly record struct PagingRegisters(ulong Cr0, ulong Cr3, ulong Cr4, u
 /// <param name="Probe">A debugger looks: no permission is checked and no bit set.</param>
 public readonly record struct PageAccess(bool Write, bool Fetch, bool User, bool UserPagesAllowed = true, bool Probe = false);
 
-/// <summary>From linear to physical: the page tables of 32-bit, PAE and 4-level paging (Intel SDM vol. 3, chapter 5).</summary>
+/// <summary>From linear to physical: the page tables of 32-bit, PAE, 4-level and 5-level paging (Intel SDM vol. 3, chapter 5).</summary>
 public static class Paging
 {
     private const ulong Present = 1, Writable = 2, User = 4, Accessed = 0x20, Dirty = 0x40, LargePage = 0x80, NoExecute = 1UL << 63;
@@ -56,7 +56,7 @@ public static class Paging
         physical = 0;
         bool longMode = (registers.Efer & Efer.LongModeActive) != 0, pae = longMode || (registers.Cr4 & Cr4.PhysicalAddress) != 0;
         bool noExecute = pae && (registers.Efer & Efer.NoExecute) != 0;
-        int size = pae ? 8 : 4, bits = pae ? 9 : 10, shift = longMode ? 39 : pae ? 30 : 22;
+        int size = pae ? 8 : 4, bits = pae ? 9 : 10, shift = longMode ? (registers.Cr4 & Cr4.FiveLevelPaging) != 0 ? 48 : 39 : pae ? 30 : 22;
         ulong reserved = pae ? ~(ulong.MaxValue << 52) & ulong.MaxValue << registers.PhysicalBits : 0;
         ulong addresses = pae ? ~(ulong.MaxValue << registers.PhysicalBits) & ~0xFFFUL : 0xFFFF_F000;
         if (!noExecute && pae) reserved |= NoExecute;
@@ -74,7 +74,7 @@ public static class Paging
             bool leaf = shift == 12 || (!pointerEntry && (entry & LargePage) != 0 && shift < 39 && (pae || (registers.Cr4 & Cr4.PageSize) != 0));
             ulong bad = reserved;
             if (pointerEntry) bad |= 0x1E6 | NoExecute;
-            else if (shift == 39) bad |= LargePage;
+            else if (shift >= 39) bad |= LargePage;
             else if (leaf && shift > 12) bad |= pae ? ((1UL << shift) - 1) & ~0x1FFFUL : 1UL << 21;
             if ((entry & bad) != 0)
             {

@@ -6,7 +6,7 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <summary>MOV with control and debug registers, LMSW, CLTS, and the mode changes that follow (Intel SDM vol. 3, 2.5).</summary>
 internal static class ControlRegisters
 {
-    private const ulong Cr0Defined = 0xE005_003F;
+    private const ulong Cr0Defined = 0xE005_003F, KeepsTranslations = 1UL << 63;
 
     public static Step ReadControl(Cpu cpu, in Op op)
     {
@@ -136,7 +136,7 @@ internal static class ControlRegisters
         }
         else if (!paging && was && cpu.LongMode)
         {
-            if (cpu.Code64) return cpu.Refuse(ExceptionVector.GeneralProtection);
+            if (cpu.Code64 || (state.Cr4 & Cr4.Pcid) != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
             state.Efer &= ~(ulong)Efer.LongModeActive;
         }
 
@@ -147,8 +147,10 @@ internal static class ControlRegisters
         return true;
     }
 
+    /// <remarks>Translations are not kept by process-context identifier: a processor may forget them at any time.</remarks>
     private static bool SetCr3(Cpu cpu, ulong value)
     {
+        if ((cpu.State.Cr4 & Cr4.Pcid) != 0) value &= ~KeepsTranslations;
         if (cpu.LongMode && value >> cpu.Mmu.PhysicalBits != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
         cpu.State.Cr3 = value;
         cpu.Mmu.Flush();
@@ -159,8 +161,10 @@ internal static class ControlRegisters
     {
         ref CpuState state = ref cpu.State;
         if ((value & ~cpu.Features.Cr4Allowed) != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
-        if (cpu.LongMode && (value & Cr4.PhysicalAddress) == 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
-        const ulong Translation = Cr4.PageSize | Cr4.PhysicalAddress | Cr4.PageGlobal | Cr4.SupervisorExecution | Cr4.SupervisorAccess;
+        if (cpu.LongMode && ((value & Cr4.PhysicalAddress) == 0 || ((value ^ state.Cr4) & Cr4.FiveLevelPaging) != 0)) return cpu.Refuse(ExceptionVector.GeneralProtection);
+        if ((value & ~state.Cr4 & Cr4.Pcid) != 0 && (!cpu.LongMode || (state.Cr3 & 0xFFF) != 0)) return cpu.Refuse(ExceptionVector.GeneralProtection);
+        const ulong Translation = Cr4.PageSize | Cr4.PhysicalAddress | Cr4.PageGlobal | Cr4.Pcid
+            | Cr4.FiveLevelPaging | Cr4.SupervisorExecution | Cr4.SupervisorAccess;
         bool flush = ((value ^ state.Cr4) & Translation) != 0;
         state.Cr4 = value;
         if (flush) cpu.Mmu.Flush();

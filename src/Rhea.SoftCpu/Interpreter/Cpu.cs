@@ -29,6 +29,7 @@ internal sealed unsafe class Cpu : IDisposable
     private readonly Frame* _frame;
     private readonly FrameHead* _head;
     private TlbEntry* _read, _write;
+    private int _unusedBits; // of a linear address in long mode
     private byte* _update; // where Update writes; null when the MMU remembers
 
     public Cpu(IMachineBus bus, SoftAccelerator accelerator, Outside outside, IReadOnlyList<CpuidLeaf> model, int index)
@@ -243,7 +244,8 @@ internal sealed unsafe class Cpu : IDisposable
         return Step.Leave;
     }
 
-    public static bool IsCanonical(ulong address) => (ulong)((long)address << 16 >> 16) == address;
+    /// <summary>The upper bits repeat the highest that is translated.</summary>
+    public bool IsCanonical(ulong address) => (ulong)((long)address << _unusedBits >> _unusedBits) == address;
 
     // Memory operands
 
@@ -459,13 +461,14 @@ internal sealed unsafe class Cpu : IDisposable
 
     // Mode
 
-    /// <summary>To be called when CR0, EFER, CS, SS, DS, ES, RFLAGS.VM, AC or the privilege level changed.</summary>
+    /// <summary>To be called when CR0, CR4, EFER, CS, SS, DS, ES, RFLAGS.VM, AC or the privilege level changed.</summary>
     public void UpdateMode()
     {
         ref CpuState state = ref State;
         uint cs = state.Segments[(int)SegmentRegister.Cs].Flags, ss = state.Segments[(int)SegmentRegister.Ss].Flags;
         Code64 = LongMode && (cs & 0x20_0000) != 0;
         RealSegments = !Protected || V86;
+        _unusedBits = (state.Cr4 & Cr4.FiveLevelPaging) != 0 ? 7 : 16;
         Cpl = !Protected ? 0 : V86 ? 3 : (int)(ss >> 13) & 3;
         StackMask = Code64 ? ulong.MaxValue : (ss & 0x40_0000) != 0 ? uint.MaxValue : 0xFFFFUL;
         BlockMode mode = Code64 ? BlockMode.Code64 : (cs & 0x40_0000) != 0 ? BlockMode.Code32 : BlockMode.Code16;

@@ -129,7 +129,7 @@ internal static class Delivery
         if (!stack.Push(cpu.Segment(SegmentRegister.Ss).Selector, 8) || !stack.Push(cpu.Rsp, 8) || !stack.Push(Image(cpu, in what), 8)
             || !stack.Push(cpu.Segment(SegmentRegister.Cs).Selector, 8) || !stack.Push(returnIp, 8)) return false;
         if (what.HasCode && !stack.Push(what.Code, 8)) return false;
-        if (!Cpu.IsCanonical(offset)) return cpu.Refuse(ExceptionVector.GeneralProtection, external);
+        if (!cpu.IsCanonical(offset)) return cpu.Refuse(ExceptionVector.GeneralProtection, external);
         var selector = (ushort)((gate.GateSelector & ~3) | level);
         if (!Descriptors.Mark(cpu, new Selector(selector), Descriptor.AccessedBit, ref code)) return false;
 
@@ -233,6 +233,6 @@ internal static class TaskStack
         pointer = 0;
         if (offset + 7 > task.Limit) return cpu.Refuse(ExceptionVector.InvalidTss, task.Selector & 0xFFFCu | external);
         if (!cpu.Mmu.ReadSystem(task.Base + offset, out pointer)) return false;
-        return Cpu.IsCanonical(pointer) || cpu.Refuse(ExceptionVector.StackFault, external);
+        return cpu.IsCanonical(pointer) || cpu.Refuse(ExceptionVector.StackFault, external);
     }
 }

@@ -67,7 +67,7 @@ internal static class FarReturns
             return cpu.Refuse(ExceptionVector.GeneralProtection, selector.Error);
         if (!code.Present) return cpu.Refuse(ExceptionVector.SegmentNotPresent, selector.Error);
         bool long64 = cpu.LongMode && code.IsLong, outer = selector.Rpl > cpu.Cpl;
-        if (long64 ? !Cpu.IsCanonical(ip) : (uint)ip > code.Limit) return cpu.Refuse(ExceptionVector.GeneralProtection);
+        if (long64 ? !cpu.IsCanonical(ip) : (uint)ip > code.Limit) return cpu.Refuse(ExceptionVector.GeneralProtection);
         stack.Skip(release);
         Segment segment = cpu.Segment(SegmentRegister.Ss);
         ulong pointer = 0;

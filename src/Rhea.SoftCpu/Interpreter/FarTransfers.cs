@@ -209,7 +209,7 @@ internal static class FarTransfers
 
     private static bool CheckOffset(Cpu cpu, Descriptor code, ulong offset)
     {
-        bool inside = cpu.LongMode && code.IsLong ? Cpu.IsCanonical(offset) : (uint)offset <= code.Limit;
+        bool inside = cpu.LongMode && code.IsLong ? cpu.IsCanonical(offset) : (uint)offset <= code.Limit;
         return inside || cpu.Refuse(ExceptionVector.GeneralProtection);
     }
 

@@ -70,8 +70,8 @@ internal static class ModelSpecificRegisters
             case TscDeadline: return WriteDeadline(cpu, value);
             case >= X2Apic and <= X2ApicEnd: return cpu.Outside.TryWriteApicMsr(number, value);
             case SysenterCs: state.SysenterCs = value & 0xFFFF; return true;
-            case SysenterEsp: return Address(ref state.SysenterEsp, value);
-            case SysenterEip: return Address(ref state.SysenterEip, value);
+            case SysenterEsp: return Address(cpu, ref state.SysenterEsp, value);
+            case SysenterEip: return Address(cpu, ref state.SysenterEip, value);
             case McgStatus: state.McgStatus = value; return true;
             case McgCtl: return SetAllOrNothing(ref state.McgCtl, value, (state.McgCap & 0x100) != 0);
             case MiscEnable: state.MiscEnable = value; return true;
@@ -88,12 +88,12 @@ internal static class ModelSpecificRegisters
             case >= McBanks and < McBanks + (4 * Banks): return WriteBank(ref state, (int)(number - McBanks), value);
             case EferNumber: return WriteEfer(cpu, value);
             case Star: state.Star = value; return true;
-            case Lstar: return Address(ref state.Lstar, value);
-            case Cstar: return Address(ref state.Cstar, value);
+            case Lstar: return Address(cpu, ref state.Lstar, value);
+            case Cstar: return Address(cpu, ref state.Cstar, value);
             case Fmask: state.Fmask = (uint)value; return true;
-            case FsBase: return Address(ref cpu.Segment(SegmentRegister.Fs).Base, value);
-            case GsBase: return Address(ref cpu.Segment(SegmentRegister.Gs).Base, value);
-            case KernelGsBase: return Address(ref state.KernelGsBase, value);
+            case FsBase: return Address(cpu, ref cpu.Segment(SegmentRegister.Fs).Base, value);
+            case GsBase: return Address(cpu, ref cpu.Segment(SegmentRegister.Gs).Base, value);
+            case KernelGsBase: return Address(cpu, ref state.KernelGsBase, value);
             case TscAux: state.TscAux = (uint)value; return true;
             case MtrrCapability or McgCap or PlatformId or FeatureControl: return number == PlatformId || number == FeatureControl;
             default: return true;
@@ -107,9 +107,9 @@ internal static class ModelSpecificRegisters
         _ => 3 + (int)(number - MtrrFixed4K),
     };
 
-    private static bool Address(ref ulong register, ulong value)
+    private static bool Address(Cpu cpu, ref ulong register, ulong value)
     {
-        if (!Cpu.IsCanonical(value)) return false;
+        if (!cpu.IsCanonical(value)) return false;
         register = value;
         return true;
     }

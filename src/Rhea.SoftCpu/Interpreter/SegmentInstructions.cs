@@ -211,7 +211,7 @@ internal static class SegmentInstructions
         if (cpu.Code64)
         {
             if (!cpu.Load(in op, 2, out start)) return Step.Fault;
-            if (!Cpu.IsCanonical(start)) return cpu.Fault(ExceptionVector.GeneralProtection);
+            if (!cpu.IsCanonical(start)) return cpu.Fault(ExceptionVector.GeneralProtection);
         }
         else
         {

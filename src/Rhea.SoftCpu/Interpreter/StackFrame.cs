@@ -65,7 +65,7 @@ internal ref struct StackFrame(Cpu cpu, Segment segment, ulong pointer, bool lon
     private readonly bool Locate(ulong offset, int size, out ulong linear)
     {
         linear = offset;
-        if (long64) return Cpu.IsCanonical(offset) || cpu.Refuse(ExceptionVector.StackFault, error);
+        if (long64) return cpu.IsCanonical(offset) || cpu.Refuse(ExceptionVector.StackFault, error);
         ulong last = offset + (ulong)size - 1;
         bool down = !cpu.RealSegments && (_segment.Flags >> 8 & 12) == 4;
         bool inside = down

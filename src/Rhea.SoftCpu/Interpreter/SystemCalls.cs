@@ -71,7 +71,7 @@ internal static class SystemCalls
         if ((state.Efer & Efer.SystemCall) == 0) return cpu.Fault(ExceptionVector.InvalidOpcode);
         if (!cpu.Protected || cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         var selector = (ushort)(state.Star >> 48);
-        if (to64 && !Cpu.IsCanonical(cpu.Rcx)) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (to64 && !cpu.IsCanonical(cpu.Rcx)) return cpu.Fault(ExceptionVector.GeneralProtection);
         ulong flags = state.General[11], target = to64 ? cpu.Rcx : (uint)cpu.Rcx;
         bool long64 = cpu.LongMode;
         SetSegments(cpu, (ushort)((to64 ? selector + 16 : selector) | 3), (to64 ? Code64 : Code) | User, (ushort)((selector + 8) | 3), User);
@@ -86,7 +86,7 @@ internal static class SystemCalls
         ref CpuState state = ref cpu.State;
         if (cpu.LongMode && cpu.Features.Amd) return cpu.Fault(ExceptionVector.InvalidOpcode);
         if ((state.SysenterCs & 0xFFFC) == 0 || cpu.Cpl != 0 || !cpu.Protected) return cpu.Fault(ExceptionVector.GeneralProtection);
-        if (to64 && !(Cpu.IsCanonical(cpu.Rdx) && Cpu.IsCanonical(cpu.Rcx))) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (to64 && !(cpu.IsCanonical(cpu.Rdx) && cpu.IsCanonical(cpu.Rcx))) return cpu.Fault(ExceptionVector.GeneralProtection);
         var selector = (ushort)(state.SysenterCs & 0xFFFC);
         int code = to64 ? selector + 32 : selector + 16;
         SetSegments(cpu, (ushort)(code | 3), (to64 ? Code64 : Code) | User, (ushort)((code + 8) | 3), User);

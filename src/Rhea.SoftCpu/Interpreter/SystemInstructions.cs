@@ -107,6 +107,23 @@ internal static class SystemInstructions
         return cpu.LeaveAfter(in op);
     }
 
+    /// <summary>INVPCID: of an address, a context, everything, or everything but global pages (Intel SDM vol. 2, INVPCID).</summary>
+    /// <remarks>There are only translations of the current context: those of another need not be forgotten.</remarks>
+    public static Step Invpcid(Cpu cpu, in Op op)
+    {
+        const ulong address = 0, allContexts = 2, last = 3;
+        if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (!cpu.Load(in op, out ulong context) || !cpu.Load(in op, 8, out ulong linear)) return Step.Fault;
+        ulong type = cpu.Code64 ? cpu.Get<ulong>(op.R0) : cpu.Get<uint>(op.R0), current = (cpu.State.Cr4 & Cr4.Pcid) != 0 ? cpu.State.Cr3 & 0xFFF : 0;
+        bool allowed = type <= last && context <= 0xFFF && (type >= allContexts || context == 0 || (cpu.State.Cr4 & Cr4.Pcid) != 0)
+            && (type != address || !cpu.LongMode || cpu.IsCanonical(linear));
+        if (!allowed) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (type >= allContexts) cpu.Mmu.Flush();
+        else if (context == current && type == address) cpu.Mmu.FlushPage(linear);
+        else if (context == current) cpu.Mmu.Flush();
+        return cpu.LeaveAfter(in op);
+    }
+
     /// <summary>INVD, WBINVD: there is no cache to write back.</summary>
     public static Step Caches(Cpu cpu, in Op op) => cpu.Cpl != 0 ? cpu.Fault(ExceptionVector.GeneralProtection) : Step.Next;
 
@@ -141,7 +158,7 @@ internal static class SystemInstructions
     {
         if ((cpu.State.Cr4 & Cr4.FsGsBase) == 0) return cpu.Fault(ExceptionVector.InvalidOpcode);
         ulong value = ulong.CreateTruncating(cpu.Get<T>(op.R0));
-        if (!Cpu.IsCanonical(value)) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (!cpu.IsCanonical(value)) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.Segment(register).Base = value;
         return Step.Next;
     }

@@ -121,6 +121,8 @@ internal static unsafe class SystemTable
         table.Add(Code.Rdmsr, &SystemInstructions.Rdmsr);
         table.Add(Code.Wrmsr, &SystemInstructions.Wrmsr);
         table.Add(Code.Invlpg_m, &SystemInstructions.Invlpg);
+        table.Add(Code.Invpcid_r32_m128, &SystemInstructions.Invpcid);
+        table.Add(Code.Invpcid_r64_m128, &SystemInstructions.Invpcid);
         table.Add(Code.Invd, &SystemInstructions.Caches);
         table.Add(Code.Wbinvd, &SystemInstructions.Caches);
         table.Add(Code.Wbnoinvd, &SystemInstructions.Caches);

@@ -141,7 +141,7 @@ internal sealed unsafe class Mmu : IDisposable
             return true;
         }
 
-        if (_cpu.Code64 && !Cpu.IsCanonical(linear)) return _cpu.Refuse(ExceptionVector.GeneralProtection);
+        if (_cpu.Code64 && !_cpu.IsCanonical(linear)) return _cpu.Refuse(ExceptionVector.GeneralProtection);
         if (!Translate(linear, new PageAccess(Write: false, Fetch: true, User: user != 0), out ulong physical)) return false;
         Part part = PartAt(physical, 1);
         if (part.Host == null) return true;
@@ -219,7 +219,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     private bool Check(ulong linear, int size, SegmentRegister segment)
     {
-        if (_cpu.LongMode && !Cpu.IsCanonical(linear + (ulong)size - 1 | linear))
+        if (_cpu.LongMode && !_cpu.IsCanonical(linear + (ulong)size - 1 | linear))
             return _cpu.Refuse(segment == SegmentRegister.Ss ? ExceptionVector.StackFault : ExceptionVector.GeneralProtection);
         if (_checksAlignment && size is (2 or 4 or 8) && (linear & (ulong)(size - 1)) != 0)
             return _cpu.Refuse(ExceptionVector.AlignmentCheck);

@@ -12,7 +12,7 @@ public sealed class CpuModel
 {
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
     private const string Implemented = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor mce mca mtrr pse36 clflush cx16 syscall nx lm "
-        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip rdtscp mmxext ss acpi "
+        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip pcid invpcid la57 rdtscp mmxext ss acpi "
         + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
         + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
@@ -126,7 +126,7 @@ public sealed class CpuModel
             new(0x8000_0005, 0, 0x01FF_01FF, 0x01FF_01FF, 0x4002_0140, 0x4002_0140),
             new(0x8000_0006, 0, 0, 0x4200_4200, 0x0200_8140, 0x0080_8140),
             new(0x8000_0007, 0, 0, 0, 0, 0),
-            new(0x8000_0008, 0, (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0 ? 0x3028u : 0x20u, 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
+            new(0x8000_0008, 0, AddressBits(features), 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
         };
         leaves.AddRange(ExtendedState(features));
         if (!amd) AddCaches(leaves, topology);
@@ -151,6 +151,13 @@ public sealed class CpuModel
         leaves.Add(new CpuidLeaf(4, 1, 0x122 | sharedByCore | cores, 0x1C0_003F, 63, 1));
         leaves.Add(new CpuidLeaf(4, 2, 0x143 | sharedByCore | cores, 0x3C0_003F, 4095, 1));
         leaves.Add(new CpuidLeaf(4, 3, 0x163 | sharedByAll | cores, 0x3C0_003F, 16383, 6));
+    }
+
+    /// <summary>Physical and linear: 40 and 48 in long mode, or 57 with five levels of tables.</summary>
+    private static uint AddressBits(uint[] features)
+    {
+        bool longMode = (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0, fiveLevels = (features[(int)FeatureWord.Leaf7Ecx] >> 16 & 1) != 0;
+        return !longMode ? 32u : fiveLevels ? 40 | 57u << 8 : 40 | 48u << 8;
     }
 
     private static uint Number(CpuConfig config, string name, uint otherwise)

@@ -73,11 +73,13 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
         if (Bit(edx, 13)) allowed |= Cr4.PageGlobal;
         if (Bit(edx, 24)) allowed |= Cr4.FxSave;
         if (Bit(edx, 25)) allowed |= Cr4.SimdExceptions;
+        if (Bit(ecx, 17)) allowed |= Cr4.Pcid;
         if (Bit(ecx, 26)) allowed |= Cr4.OsXsave;
         if (Bit(ebx7, 0)) allowed |= Cr4.FsGsBase;
         if (Bit(ebx7, 7)) allowed |= Cr4.SupervisorExecution;
         if (Bit(ebx7, 20)) allowed |= Cr4.SupervisorAccess;
         if (Bit(ecx7, 2)) allowed |= Cr4.UserInstructionPrevention;
+        if (Bit(ecx7, 16)) allowed |= Cr4.FiveLevelPaging;
         return allowed;
     }
 

@@ -14,6 +14,7 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     public const ushort Port = 0x402;
     public const uint DeadlineMsr = 0x6E0;
     public const ulong MemorySize = 16 << 20;
+    private const uint Stubs = 0x3800;
 
     private readonly SoftAccelerator _accelerator;
     private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
@@ -119,6 +120,19 @@ internal sealed class CpuBench : IMachineBus, IDisposable
         state.Rip = rip;
         state.General[4] = rsp;
     });
+
+    /// <summary>In long mode: each exception ends the run, and <see cref="Exception"/> is its vector.</summary>
+    public void HaltOnExceptions()
+    {
+        for (uint vector = 0; vector < 32; vector++)
+        {
+            Memory.Write(Stubs + vector, (byte)0xF4);
+            Memory.Write(0x2000 + (vector * 16), Stubs + vector | 0x28UL << 16 | 0x8EUL << 40);
+        }
+    }
+
+    /// <summary>What ended the run; null when it was the code's own HLT.</summary>
+    public int? Exception => State.Rip - 1 is var at && at - Stubs < 32 ? (int)(at - Stubs) : null;
 
     public uint ReadPort(ushort port, int size) => uint.MaxValue;
 
