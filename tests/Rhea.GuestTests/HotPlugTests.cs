@@ -6,7 +6,7 @@ namespace Rhea.GuestTests;
 public class HotPlugTests
 {
     private const string Script = "cd /sys/bus/pci/devices; until test -e 0000:00:06.0; do usleep 50000; done; cat 0000:00:06.0/device; "
-        + "while test -e 0000:00:06.0; do usleep 50000; done; echo it has gone";
+        + "while test -e 0000:00:06.0; do usleep 50000; done; echo it has gone; read key";
 
     [Fact]
     public async Task Linux_sees_a_card_come_and_lets_it_go()
@@ -21,6 +21,7 @@ public class HotPlugTests
         await rhea.WaitFor("it has gone");
 
         Assert.DoesNotContain("id \"card\"", await rhea.Monitor("info qtree"), StringComparison.Ordinal);
+        await rhea.Type("\n");
         Assert.Equal(0, await rhea.Exit());
     }
 }

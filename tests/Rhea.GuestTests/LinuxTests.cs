@@ -58,7 +58,7 @@ public class LinuxTests
     public async Task The_power_button_reaches_the_guest()
     {
         Assert.SkipWhen(Quick, "not in a quick run");
-        await using Emulator rhea = Cloud("-- for e in /sys/class/input/event*; do grep -q Power $e/device/name && echo ready && head -c 24 /dev/input/${e##*/} >/dev/null && echo pressed; done", Emulator.WithMonitor);
+        await using Emulator rhea = Cloud("-- for e in /sys/class/input/event*; do grep -q Power $e/device/name && exec 3</dev/input/${e##*/} && echo ready && head -c 24 <&3 >/dev/null && echo pressed; done", Emulator.WithMonitor);
 
         await rhea.WaitFor("ready");
         await rhea.Monitor("system_powerdown");

@@ -10,7 +10,7 @@ public partial class SleepTests
     [Fact]
     public async Task The_clocks_alarm_wakes_a_sleeping_guest()
     {
-        await using Emulator rhea = Linux("date +%s; echo +3 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; date +%s; echo awake again");
+        await using Emulator rhea = Linux("date +%s; echo +5 > /sys/class/rtc/rtc0/wakealarm; echo mem > /sys/power/state; date +%s; echo awake again");
 
         await rhea.WaitFor("awake again");
         long[] times = [.. Seconds().Matches(rhea.Output).Select(match => long.Parse(match.Value, CultureInfo.InvariantCulture))];
