@@ -13,8 +13,9 @@ public static class DevicePlug
     /// <param name="parts">The machine, under construction or running.</param>
     /// <param name="device">What the user wants; <c>bus</c> and <c>addr</c> say where.</param>
     /// <param name="globals">Properties for every device of a type.</param>
+    /// <param name="parent">Where one without a name is found: among the user's, unless the board has it by itself.</param>
     /// <exception cref="ConfigException">There is no such device, bus, place or property.</exception>
-    public static Device Add(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
+    public static Device Add(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals, string parent = "/machine/peripheral-anon")
     {
         DeviceType type = TypeOf(device);
         KeyValues properties = KeyValues.Of(type.Name,
@@ -22,7 +23,7 @@ public static class DevicePlug
         string? id = device.Id ?? properties.Take("id");
         _ = properties.Take("id");
         string? bus = properties.Take("bus"), address = properties.Take("addr");
-        string path = id is null ? FreePath(parts) : $"/machine/peripheral/{id}";
+        string path = id is null ? FreePath(parts, parent) : $"/machine/peripheral/{id}";
         if (parts.Devices.ContainsKey(path)) throw new ConfigException($"Duplicate device ID '{id}'");
         return type.Slot switch
         {
@@ -71,12 +72,11 @@ public static class DevicePlug
         return parts.Add(path, services => new FloppySlot(services, controller), slot => type.Create(slot, properties), id);
     }
 
-    /// <summary>Where a device without a name of its own is found.</summary>
-    private static string FreePath(MachineParts parts)
+    private static string FreePath(MachineParts parts, string parent)
     {
         var number = 0;
-        while (parts.Devices.ContainsKey($"/machine/peripheral-anon/device[{number}]")) number++;
-        return $"/machine/peripheral-anon/device[{number}]";
+        while (parts.Devices.ContainsKey($"{parent}/device[{number}]")) number++;
+        return $"{parent}/device[{number}]";
     }
 
     private static DeviceType TypeOf(DeviceConfig device) => DeviceCatalog.All.FirstOrDefault(type => type.Name == device.Driver)

@@ -22,7 +22,7 @@ public static class PcI440fx
 {
     public const string Type = "pc-i440fx-7.2";
 
-    private const string HostBridge = "/machine/i440fx/bridge";
+    private const string HostBridge = "/machine/i440fx/bridge", Unattached = "/machine/unattached";
     private const int SouthBridge = 1; // its device number
     private const int SystemControlInterrupt = 9;
     private const uint X2ApicFeature = 1 << 21;
@@ -94,7 +94,7 @@ public static class PcI440fx
                 first is null ? message => host.Log(LogLevel.Warning, $"warning: {message}") : null);
             first ??= model;
             CpuidLeaf features = model.First(leaf => leaf.Leaf == 1);
-            string path = $"/machine/cpu[{index}]";
+            string path = $"{Unattached}/device[{index}]";
             var registers = new LocalApicRegisters(index);
             var id = (byte)new Topology(config.Smp, index).ApicId;
             LocalApic? apic = null;
@@ -136,7 +136,7 @@ public static class PcI440fx
     private static Rtc AddTimers(MachineBuilder board, MachineConfig config, PcInterrupts interrupts)
     {
         DateTime start = config.Rtc.Start ?? (config.Rtc.LocalTime ? TimeProvider.System.GetLocalNow().DateTime : TimeProvider.System.GetUtcNow().UtcDateTime);
-        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options { Start = start }));
+        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options { Start = start, FollowsGuest = config.Rtc.FollowsGuest }));
         I8254 pit = board.Add("/machine/pit", slot => new I8254(slot, new I8254Registers()));
         if (config.Switches.Hpet) board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit, rtc));
         board.Add("/machine/pcspk", slot => new PcSpeaker(slot, pit));
@@ -231,7 +231,7 @@ public static class PcI440fx
 
     /// <summary>A device that a PC has by default, made as if the user had named it, so that <c>-global</c> reaches it.</summary>
     private static Device AddDevice(MachineBuilder board, MachineConfig config, string driver, params (string Key, string Value)[] properties) =>
-        DevicePlug.Add(board.Parts, new DeviceConfig(driver, [.. properties.Select(pair => new KeyValuePair<string, string>(pair.Key, pair.Value))]), config.Globals);
+        DevicePlug.Add(board.Parts, new DeviceConfig(driver, [.. properties.Select(pair => new KeyValuePair<string, string>(pair.Key, pair.Value))]), config.Globals, Unattached);
 
     /// <summary>Puts the option as the user spelt it before what is wrong with it.</summary>
     private static void Spelled(string option, Action add)

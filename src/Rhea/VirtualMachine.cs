@@ -45,7 +45,7 @@ public sealed class VirtualMachine : IDisposable
         _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: false }, ..] ? -1 : Warmth);
         try
         {
-            Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(), log, OpenBackends));
+            Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));
         }
         catch
         {

@@ -35,6 +35,25 @@ public class ProgramTests
         Assert.DoesNotContain("rhea:", rhea.Errors, StringComparison.Ordinal);
     }
 
+    /// <summary>"dd" and "mg" in smaps(5): left out of core dumps, and offered for merging.</summary>
+    [Theory]
+    [InlineData("pc", "", "dd")]
+    [InlineData("pc,dump-guest-core=off,mem-merge=off", "dd", "mg")]
+    public async Task Guest_memory_is_dumped_and_merged_as_the_user_wants(string machine, string has, string lacks)
+    {
+        const int megabytes = 300;
+        using TemporaryFolder folder = Assets.Folder();
+        await using Emulator rhea = Emulator.Rhea([.. Idle, "-M", machine, "-m", $"{megabytes}", "-pidfile", folder["pid"]]);
+        await rhea.Until(() => File.Exists(folder["pid"]) && File.ReadAllText(folder["pid"]).EndsWith('\n'), "the pid file");
+
+        string map = await File.ReadAllTextAsync($"/proc/{File.ReadAllText(folder["pid"]).Trim()}/smaps", TestContext.Current.CancellationToken);
+
+        int ram = map.IndexOf($"Size:             {megabytes << 10} kB", StringComparison.Ordinal), flags = map.IndexOf("VmFlags:", ram, StringComparison.Ordinal);
+        string[] words = map[flags..map.IndexOf('\n', flags)].Split(' ');
+        Assert.DoesNotContain(lacks, words);
+        if (has != "") Assert.Contains(has, words);
+    }
+
     [Fact]
     public async Task The_version_is_one_that_tools_understand()
     {

@@ -45,8 +45,10 @@ internal static class FirmwareOptions
         if (start is not (null or "utc" or "localtime") && !DateTime.TryParseExact(start, forms, null, System.Globalization.DateTimeStyles.None, out date))
             throw new ConfigException("invalid datetime format\nvalid formats: '2006-06-17T16:01:21' or '2006-06-17'");
         RtcConfig rtc = draft.Machine.Rtc;
-        if (Word(keys, "clock", "host", "host", "rt", "vm") is var clock and not "host") throw LaterOptions.NotYet($"clock={clock}");
+        string clock = Word(keys, "clock", "host", "host", "rt", "vm");
+        if (clock == "rt") throw LaterOptions.NotYet("clock=rt");
         if (Word(keys, "driftfix", "none", "none", "slew") == "slew") throw LaterOptions.NotYet("driftfix=slew");
+        rtc = rtc with { FollowsGuest = clock == "vm" };
         if (start is not null) rtc = rtc with { LocalTime = start == "localtime", Start = date == default ? null : date };
         keys.RejectUnknown();
         draft.Machine = draft.Machine with { Rtc = rtc };

@@ -109,6 +109,12 @@ public sealed record MachineSwitches
 
     public bool Graphics { get; init; } = true;
 
+    /// <summary>RAM is in a core dump of the emulator.</summary>
+    public bool DumpGuestCore { get; init; } = true;
+
+    /// <summary>The host may keep equal pages once (KSM).</summary>
+    public bool MemMerge { get; init; } = true;
+
     /// <summary>Bytes of RAM below 4 GiB at most; 0 is the board's own choice.</summary>
     public ulong MaxRamBelow4G { get; init; }
 }
@@ -276,4 +282,6 @@ public sealed record RtcConfig
     /// <summary>The date and time at the start; null is the host's.</summary>
     public DateTime? Start { get; init; }
 
+    /// <summary>It stands still while the machine does.</summary>
+    public bool FollowsGuest { get; init; }
 }

@@ -117,16 +117,24 @@ internal static class ModelSpecificRegisters
     /// <summary>TSC_ADJUST follows, so that the sum shows how far software moved the counter (Intel SDM vol. 3, 18.17.3).</summary>
     private static bool WriteTsc(Cpu cpu, ulong value)
     {
-        cpu.State.TscAdjust += value - cpu.TimeStamp;
-        cpu.TimeStamp = value;
-        return true;
+        ulong by = value - cpu.TimeStamp;
+        cpu.State.TscAdjust += by;
+        return MoveTimeStamp(cpu, by);
     }
 
     private static bool WriteTscAdjust(Cpu cpu, ulong value)
     {
-        cpu.TimeStamp += value - cpu.State.TscAdjust;
+        ulong by = value - cpu.State.TscAdjust;
         cpu.State.TscAdjust = value;
-        return true;
+        return MoveTimeStamp(cpu, by);
+    }
+
+    /// <summary>A deadline stays the same value of the counter, which is another time now.</summary>
+    private static bool MoveTimeStamp(Cpu cpu, ulong by)
+    {
+        bool armed = ReadDeadline(cpu, out ulong deadline) && deadline != 0;
+        cpu.TimeStamp += by;
+        return !armed || WriteDeadline(cpu, deadline);
     }
 
     /// <summary>To the guest a deadline is a value of its counter, to the APIC's timer a time; 0 is none to both.</summary>

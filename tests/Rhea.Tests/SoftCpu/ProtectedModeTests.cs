@@ -284,6 +284,30 @@ public class ProtectedModeTests
         Assert.Equal(deadline == 3_999_999 ? 4_001_000 : deadline, bench.State.General[0]);
     }
 
+    [Theory]
+    [InlineData(0x10)] // IA32_TIME_STAMP_COUNTER
+    [InlineData(0x3B)] // IA32_TSC_ADJUST, which is 0 at the start
+    public void A_deadline_comes_sooner_when_the_counter_is_moved_towards_it(int counter)
+    {
+        using var bench = new CpuBench { Time = 3_000_000 };
+        bench.Protected32(0x7000);
+        bench.Assemble(32, 0x7000, code =>
+        {
+            code.mov(ecx, CpuBench.DeadlineMsr);
+            code.mov(eax, 8_000_000);
+            code.xor(edx, edx);
+            code.wrmsr();
+            code.mov(ecx, counter);
+            code.rdmsr();
+            code.add(eax, 1_000_000);
+            code.wrmsr();
+            code.hlt();
+        });
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(7_000_000UL, bench.Deadline);
+    }
+
     /// <summary>A handler that only halts.</summary>
     private static void Handle(CpuBench bench, byte vector)
     {
