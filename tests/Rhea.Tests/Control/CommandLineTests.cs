@@ -102,7 +102,7 @@ public class CommandLineTests
         { "-smbios foo", "-smbios foo: Must specify type= or file=" },
         { "-rtc base=foo", "-rtc base=foo: invalid datetime format\nvalid formats: '2006-06-17T16:01:21' or '2006-06-17'" },
         { "-rtc driftfix=slew", "-rtc driftfix=slew: driftfix=slew is not available in this version of rhea" },
-        { "-rtc clock=vm", "-rtc clock=vm: clock=vm is not available in this version of rhea" },
+        { "-rtc clock=rt", "-rtc clock=rt: clock=rt is not available in this version of rhea" },
         { "-drive file=a.img,aio=io_uring", "-drive file=a.img,aio=io_uring: aio=io_uring is not available in this version of rhea" },
         { "-drive file=a.img,detect-zeroes=on", "-drive file=a.img,detect-zeroes=on: detect-zeroes=on is not available in this version of rhea" },
         { "-rtc clock=foo", "-rtc clock=foo: invalid option value 'foo'" },
