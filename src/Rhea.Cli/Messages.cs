@@ -1,5 +1,6 @@
 using System.Globalization;
 using Rhea.Control.CommandLines;
+using Rhea.Core;
 using Rhea.Core.Config;
 using Rhea.Core.Diagnostics;
 
@@ -10,7 +11,7 @@ internal sealed class Messages(MachineConfig machine, ProcessConfig process) : I
     private const int LogLinesPerSecond = 1000;
 
     private readonly Lock _lock = new();
-    private readonly StreamWriter? _log = machine.LogFile is { } path ? new StreamWriter(path) { AutoFlush = true } : null;
+    private readonly StreamWriter? _log = machine.LogFile is { } path ? Open(path) : null;
     private long _second;
     private int _lines;
 
@@ -31,6 +32,18 @@ internal sealed class Messages(MachineConfig machine, ProcessConfig process) : I
     }
 
     public void Dispose() => _log?.Dispose();
+
+    private static StreamWriter Open(string path)
+    {
+        try
+        {
+            return new StreamWriter(path) { AutoFlush = true };
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ConfigException($"Error opening logfile {path}: {FileErrors.Reason(error)}");
+        }
+    }
 
     private string Prefix() => (process.Timestamps ? TimeProvider.System.GetUtcNow().ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z '", CultureInfo.InvariantCulture) : "")
         + (process.GuestName && machine.Name is { } name ? $"{name} " : "");

@@ -17,10 +17,9 @@ try
     foreach (string warning in line.Warnings) messages.Say(warning);
     using VirtualMachine machine = VirtualMachine.Create(line.Machine, messages.Log);
     using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM), interrupt = OnSignal(PosixSignal.SIGINT), hangUp = OnSignal(PosixSignal.SIGHUP);
-    if (line.Process.PidFile is { } pidFile) File.WriteAllText(pidFile, $"{Environment.ProcessId}\n");
+    using PidFile? pidFile = line.Process.PidFile is { } path ? new PidFile(path) : null;
     machine.Start();
     MachineEnd end = await machine.Ended;
-    if (line.Process.PidFile is { } written) File.Delete(written);
     if (end.Fault is not { } fault) return end.ExitStatus;
     messages.Say($"internal error: {(Environment.GetEnvironmentVariable("RHEA_TRACE") == "1" ? fault : $"{fault.GetType().Name}: {fault.Message} (RHEA_TRACE=1 shows where)")}");
     return 1;

@@ -32,7 +32,7 @@ public sealed class CharBackends(SynchronizationContext loop, MuxChar.Actions mu
         }
         catch (Exception error) when (error is ConfigException or IOException or UnauthorizedAccessException)
         {
-            string reason = error is ConfigException ? error.Message : $"Could not open '{Path(config)}': {Reason(error)}";
+            string reason = error is ConfigException ? error.Message : $"Could not open '{Path(config)}': {FileErrors.Reason(error)}";
             throw new ConfigException(config.Origin.Length > 0 ? $"{config.Origin}: {reason}" : reason, error);
         }
     }
@@ -107,13 +107,6 @@ public sealed class CharBackends(SynchronizationContext loop, MuxChar.Actions mu
     }
 
     private static string Path(ChardevConfig config) => config.Properties.LastOrDefault(pair => pair.Key == "path").Value ?? config.Backend;
-
-    private static string Reason(Exception error) => error switch
-    {
-        FileNotFoundException or DirectoryNotFoundException => "No such file or directory",
-        UnauthorizedAccessException => "Permission denied",
-        _ => error.Message,
-    };
 
     /// <summary>A character device that is open.</summary>
     public sealed record Opened(ChardevConfig Config, MuxChar? Mux, ICharBackend Backend);

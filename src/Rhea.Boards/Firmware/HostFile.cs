@@ -14,7 +14,7 @@ internal static class HostFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
-            throw new ConfigException($"{failed}: {error.Message}", error);
+            throw new ConfigException($"{failed}: {FileErrors.Reason(error)}", error);
         }
     }
 }

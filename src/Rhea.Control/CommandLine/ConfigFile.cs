@@ -25,7 +25,7 @@ internal static partial class ConfigFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{path}': {Reason(error)}");
+            throw new ConfigException($"Could not open '{path}': {FileErrors.Reason(error)}");
         }
 
         if (++draft.Nesting > Deepest) throw new ConfigException($"files of options that read each other, more than {Deepest} deep");
@@ -70,13 +70,6 @@ internal static partial class ConfigFile
     }
 
     private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
-
-    private static string Reason(Exception error) => error switch
-    {
-        FileNotFoundException or DirectoryNotFoundException => "No such file or directory",
-        UnauthorizedAccessException => "Permission denied",
-        _ => error.Message,
-    };
 
     [GeneratedRegex("""^\[(?<group>[A-Za-z0-9_-]+)(?:\s+"(?<id>[^"]*)")?\]$""")]
     private static partial Regex Header();

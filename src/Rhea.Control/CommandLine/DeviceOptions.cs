@@ -8,6 +8,8 @@ namespace Rhea.Control.CommandLines;
 /// <summary>Devices the user adds, and defaults for devices.</summary>
 internal static class DeviceOptions
 {
+    private const string PowerManagement = "PIIX4_PM"; // the board's own, and no -device
+
     public static IReadOnlyList<Option> All { get; } =
     [
         new("device", "driver[,prop[=value][,...]]", "add a device ('-device help' lists devices, '-device DRIVER,help' their properties)", Device),
@@ -97,6 +99,8 @@ internal static class DeviceOptions
             global = new GlobalProperty(driver, property, value);
         }
 
+        if (global.Driver != PowerManagement && !draft.Catalogue.Devices.Any(type => type.Name == global.Driver))
+            draft.Warnings.Add($"warning: global {global.Driver}.{global.Property} has invalid class name");
         draft.Machine = draft.Machine with { Globals = [.. draft.Machine.Globals, global] };
     }
 }

@@ -40,15 +40,24 @@ public sealed class CpuModel
     /// <param name="smp">The topology.</param>
     /// <param name="index">Which processor; its APIC id follows from the topology.</param>
     /// <param name="supported">What the accelerator offers; null is no limit.</param>
-    /// <param name="warn">Told of each feature that was asked for and is not offered.</param>
-    /// <exception cref="ConfigException">The model or a feature does not exist.</exception>
+    /// <param name="warn">Told of each feature that was asked for and is not offered, unless the user has <c>check=off</c>.</param>
+    /// <exception cref="ConfigException">The model or a feature does not exist, or with <c>enforce</c>: is not offered.</exception>
     public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported, Action<string>? warn = null)
     {
-        var model = new CpuModel(Find(config.Model)
-            ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All.Select(entry => entry.Name))}'?"));
-        foreach ((string name, bool on) in config.Features) model.Apply(name, on);
-        if (supported is not null) model.Limit(new Features(supported), warn);
-        return model.Leaves(model._features, new Topology(smp, index), config);
+        CpuDefinition definition = Find(config.Model)
+            ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All.Select(entry => entry.Name))}'?");
+        var model = new CpuModel(CpuProperties.Change(definition, config.Model, config.Properties));
+        (bool check, bool enforce) = (true, false);
+        foreach ((string name, bool on) in config.Features)
+        {
+            if (name == "check") check = on;
+            else if (name == "enforce") enforce = on;
+            else model.Apply(name, on, config.Model);
+        }
+
+        bool lacks = supported is not null && model.Limit(new Features(supported), check || enforce ? warn : null);
+        if (lacks && enforce) throw new ConfigException("TCG doesn't support requested features");
+        return model.Leaves(model._features, new Topology(smp, index));
     }
 
     /// <summary>By its full name, another name, or without its version, which is then the first.</summary>
@@ -79,29 +88,33 @@ public sealed class CpuModel
         else words[(int)word] &= ~(1u << bit);
     }
 
-    private void Apply(string name, bool on)
+    private void Apply(string name, bool on, string model)
     {
         if (!CpuFeatures.TryFind(name, out FeatureWord word, out int bit))
-            throw new ConfigException($"Property '{_definition.Name}-x86_64-cpu.{name}' not found; did you mean '{Nearest(name, CpuFeatures.All)}'?");
+            throw new ConfigException($"Property '{model}-x86_64-cpu.{name}' not found; did you mean '{Nearest(name, CpuFeatures.All)}'?");
         SetBit(_features, word, bit, on);
     }
 
-    /// <summary>Takes away what the accelerator lacks.</summary>
-    private void Limit(Features offered, Action<string>? warn)
+    /// <summary>Takes away what the accelerator lacks; true when there was any of it.</summary>
+    private bool Limit(Features offered, Action<string>? warn)
     {
+        var lacks = false;
         for (var i = 0; i < _features.Length; i++)
         {
             uint missing = _features[i] & ~offered.Word((FeatureWord)i);
             _features[i] &= ~missing;
+            lacks |= missing != 0;
             for (; missing != 0; missing &= missing - 1)
                 warn?.Invoke($"TCG doesn't support requested feature: {CpuFeatures.Describe((FeatureWord)i, BitOperations.TrailingZeroCount(missing))}");
         }
+
+        return lacks;
     }
 
-    private List<CpuidLeaf> Leaves(uint[] features, Topology topology, CpuConfig config)
+    private List<CpuidLeaf> Leaves(uint[] features, Topology topology)
     {
-        uint family = Number(config, "family", _definition.Family), modelNumber = Number(config, "model", _definition.Model), stepping = Number(config, "stepping", _definition.Stepping);
-        uint signature = stepping | (modelNumber & 15) << 4 | modelNumber >> 4 << 16 | (family > 15 ? 0xF00 | (family - 15) << 20 : family << 8);
+        (uint family, uint modelNumber) = (_definition.Family, _definition.Model);
+        uint signature = _definition.Stepping | (modelNumber & 15) << 4 | modelNumber >> 4 << 16 | (family > 15 ? 0xF00 | (family - 15) << 20 : family << 8);
         uint level = Math.Max(_definition.Level, features[(int)FeatureWord.Leaf7Ebx] != 0 ? 7u : 0);
         bool amd = _definition.Vendor == "AuthenticAMD", many = topology.LogicalPerPackage > 1;
         uint edx = features[(int)FeatureWord.Leaf1Edx] | (many ? 1u << 28 : 0);
@@ -158,17 +171,6 @@ public sealed class CpuModel
     {
         bool longMode = (features[(int)FeatureWord.Extended1Edx] >> 29 & 1) != 0, fiveLevels = (features[(int)FeatureWord.Leaf7Ecx] >> 16 & 1) != 0;
         return !longMode ? 32u : fiveLevels ? 40 | 57u << 8 : 40 | 48u << 8;
-    }
-
-    private static uint Number(CpuConfig config, string name, uint otherwise)
-    {
-        foreach ((string key, string value) in config.Properties)
-        {
-            if (key != name) continue;
-            return uint.TryParse(value, out uint number) ? number : throw new ConfigException($"-cpu: {name}={value} is no number");
-        }
-
-        return otherwise;
     }
 
     /// <summary>Twelve characters in EBX, EDX, ECX.</summary>

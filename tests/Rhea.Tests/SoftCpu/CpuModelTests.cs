@@ -101,4 +101,34 @@ public class CpuModelTests
     }
 
     private static Features Build(CpuConfig config) => new(CpuModel.Build(config, new SmpConfig(), 0, CpuModel.Everything));
+
+    [Fact]
+    public void Properties_change_what_the_model_is()
+    {
+        IReadOnlyList<CpuidLeaf> leaves = CpuModel.Build(new CpuConfig { Properties = [new("family", "0x10"), new("model", "5"), new("stepping", "3"), new("vendor", "GenuineIntel"), new("level", "2")] },
+            new SmpConfig(), 0, CpuModel.Everything);
+
+        Assert.Equal((0x0010_0F53u, 2u, 0x756E_6547u), (leaves.First(leaf => leaf.Leaf == 1).Eax, leaves.First().Eax, leaves.First().Ebx));
+    }
+
+    [Theory]
+    [InlineData("family", "271", "Property .family doesn't take value 271 (minimum: 0, maximum: 270)")]
+    [InlineData("level", "x", "Parameter 'level' expects uint64")]
+    [InlineData("vendor", "short", "Property '.vendor' doesn't take value 'short'")]
+    [InlineData("nosuch", "1", "Property 'qemu64-x86_64-cpu.nosuch' not found")]
+    public void Properties_that_a_model_does_not_take_are_refused(string name, string value, string message)
+    {
+        var error = Assert.Throws<ConfigException>(() => CpuModel.Build(new CpuConfig { Properties = [new(name, value)] }, new SmpConfig(), 0, null));
+
+        Assert.Equal(message, error.Message);
+    }
+
+    [Fact]
+    public void A_user_who_enforces_gets_all_features_or_no_machine()
+    {
+        var error = Assert.Throws<ConfigException>(() =>
+            CpuModel.Build(new CpuConfig { Model = "Skylake-Server", Features = [new("enforce", true)] }, new SmpConfig(), 0, CpuModel.Everything));
+
+        Assert.Equal("TCG doesn't support requested features", error.Message);
+    }
 }

@@ -13,7 +13,7 @@ public static class DirectBoot
     /// <exception cref="ConfigException">A file that is missing, no kernel, or too large.</exception>
     public static void Install(KernelConfig config, RamSplit ram, FwCfg to, BootOrder order)
     {
-        byte[] file = HostFile.Read(config.Path, $"could not load kernel '{config.Path}'");
+        byte[] file = HostFile.Read(config.Path, $"could not open kernel file '{config.Path}'");
         if (LinuxKernel.Recognizes(file))
         {
             LinuxKernel.Install(file, config, ram, to);

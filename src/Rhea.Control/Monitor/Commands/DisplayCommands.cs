@@ -30,7 +30,7 @@ public static class DisplayCommands
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"failed to open file '{filename}': {(error is DirectoryNotFoundException ? "No such file or directory" : error.Message)}");
+            throw new ConfigException($"failed to open file '{filename}': {FileErrors.Reason(error)}");
         }
     }
 

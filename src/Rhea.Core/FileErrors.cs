@@ -1,0 +1,17 @@
+using System.ComponentModel;
+
+namespace Rhea.Core;
+
+/// <summary>Why a file of the host cannot be used, in the C library's words: "No such file or directory".</summary>
+public static class FileErrors
+{
+    private const int LastErrno = 133;
+
+    public static string Reason(Exception error) => error switch
+    {
+        FileNotFoundException or DirectoryNotFoundException => "No such file or directory",
+        UnauthorizedAccessException => error.InnerException is IOException cause ? Reason(cause) : "Permission denied",
+        IOException { HResult: > 0 and <= LastErrno } => new Win32Exception(error.HResult).Message, // there the runtime keeps errno
+        _ => error.Message,
+    };
+}
