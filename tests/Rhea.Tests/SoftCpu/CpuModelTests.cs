@@ -108,7 +108,7 @@ public class CpuModelTests
         IReadOnlyList<CpuidLeaf> leaves = CpuModel.Build(new CpuConfig { Properties = [new("family", "0x10"), new("model", "5"), new("stepping", "3"), new("vendor", "GenuineIntel"), new("level", "2")] },
             new SmpConfig(), 0, CpuModel.Everything);
 
-        Assert.Equal((0x0010_0F53u, 2u, 0x756E_6547u), (leaves.First(leaf => leaf.Leaf == 1).Eax, leaves.First().Eax, leaves.First().Ebx));
+        Assert.Equal((0x0010_0F53u, 2u, 0x756E_6547u), (leaves.First(leaf => leaf.Leaf == 1).Eax, leaves[0].Eax, leaves[0].Ebx));
     }
 
     [Theory]
