@@ -14,32 +14,46 @@ namespace Rhea.Core.Machines;
 /// machine lock, because it waits for the processors to park, and a processor may be waiting for the lock; others hand it such
 /// work with <see cref="Invoke{T}"/>.
 /// </remarks>
-public sealed class Machine(
-    string type, MachineParts parts, AddressSpace memory, AddressSpace smmMemory, IReadOnlyList<Processor> processors, BoardSwitches board) : IDisposable
+public sealed class Machine : IDisposable
 {
     private readonly ConcurrentQueue<Action> _requests = [];
+    private readonly BoardSwitches _board;
     private MachineEnd? _end;
     private int _loopThread;
 
-    public string Type => type;
+    /// <param name="type">"pc-i440fx-7.2".</param>
+    /// <param name="parts">All that is in it.</param>
+    /// <param name="memory">As processors and devices see it.</param>
+    /// <param name="smmMemory">As a processor in system management mode sees it.</param>
+    /// <param name="processors">The first is the one that boots.</param>
+    /// <param name="board">What the board does for the machine as a whole.</param>
+    public Machine(string type, MachineParts parts, AddressSpace memory, AddressSpace smmMemory, IReadOnlyList<Processor> processors, BoardSwitches board)
+    {
+        (Type, Parts, Memory, SmmMemory, Processors, _board) = (type, parts, memory, smmMemory, processors, board);
+        parts.OnShutdown = OnShutdown; // a guest may end the machine before Run waits for that
+        parts.OnRemoved = node => Report(new DeviceDeletedEvent(node.Id, node.Path));
+        foreach (Processor processor in processors) processor.Stopped = OnStopped;
+    }
 
-    public MachineLoop Loop => parts.Loop;
+    public string Type { get; }
 
-    public VmClock Clock => parts.Clock;
+    public MachineLoop Loop => Parts.Loop;
 
-    public PortSpace Ports => parts.Ports;
+    public VmClock Clock => Parts.Clock;
 
-    public AddressSpace Memory => memory;
+    public PortSpace Ports => Parts.Ports;
 
-    public AddressSpace SmmMemory => smmMemory;
+    public AddressSpace Memory { get; }
 
-    public MachineParts Parts => parts;
+    public AddressSpace SmmMemory { get; }
 
-    public IReadOnlyList<Processor> Processors => processors;
+    public MachineParts Parts { get; }
 
-    public IReadOnlyDictionary<string, DeviceNode> Devices => parts.Devices;
+    public IReadOnlyList<Processor> Processors { get; }
 
-    public IReadOnlyList<Section> Sections => parts.Sections;
+    public IReadOnlyDictionary<string, DeviceNode> Devices => Parts.Devices;
+
+    public IReadOnlyList<Section> Sections => Parts.Sections;
 
     public RunState State { get; private set; } = RunState.Prelaunch;
 
@@ -62,9 +76,6 @@ public sealed class Machine(
     public MachineEnd Run(CancellationToken stop = default)
     {
         _loopThread = Environment.CurrentManagedThreadId;
-        parts.OnShutdown = OnShutdown;
-        parts.OnRemoved = node => Report(new DeviceDeletedEvent(node.Id, node.Path));
-        foreach (Processor processor in processors) processor.Stopped = OnStopped;
         using (stop.Register(() => Request(() => _end ??= new MachineEnd(ShutdownCause.PowerOff, 0))))
         {
             while (_end is null)
@@ -132,8 +143,8 @@ public sealed class Machine(
         State = RunState.Running;
         Loop.StartTime();
         using (Loop.Enter())
-            foreach (DeviceNode node in parts.Devices.Values) node.Device.Resumed();
-        foreach (Processor processor in processors) processor.Resume();
+            foreach (DeviceNode node in Parts.Devices.Values) node.Device.Resumed();
+        foreach (Processor processor in Processors) processor.Resume();
         Happened?.Invoke(new ResumedEvent());
     }
 
@@ -180,9 +191,9 @@ public sealed class Machine(
         Loop.Drain(); // the host may still be reading into the guest's memory
         using (Loop.Enter())
         {
-            board.Reset();
-            foreach (DeviceNode node in parts.Devices.Values.ToList()) // some go now: the user has asked for them back
-                if (parts.Devices.ContainsKey(node.Path)) node.Device.Reset();
+            _board.Reset();
+            foreach (DeviceNode node in Parts.Devices.Values.ToList()) // some go now: the user has asked for them back
+                if (Parts.Devices.ContainsKey(node.Path)) node.Device.Reset();
         }
     }
 
@@ -190,7 +201,7 @@ public sealed class Machine(
     public void PowerDown()
     {
         if (State == RunState.Suspended) WakeUp();
-        else using (Loop.Enter()) board.PowerButton();
+        else using (Loop.Enter()) _board.PowerButton();
         Happened?.Invoke(new PowerDownEvent());
     }
 
@@ -201,14 +212,14 @@ public sealed class Machine(
     {
         if (State != RunState.Suspended) throw new ConfigException("Unable to wake up: guest is not in suspended state");
         ResetDevices();
-        using (Loop.Enter()) board.WakeUp(byAlarm);
+        using (Loop.Enter()) _board.WakeUp(byAlarm);
         Unpause();
         Happened?.Invoke(new WakeUpEvent());
     }
 
     public void Nmi()
     {
-        using (Loop.Enter()) board.Nmi();
+        using (Loop.Enter()) _board.Nmi();
     }
 
     /// <summary>Ends the machine at once, as <c>quit</c> does.</summary>
@@ -232,15 +243,15 @@ public sealed class Machine(
     /// <summary>Unplugs a device while the machine runs, with all that it registered.</summary>
     public void Remove(DeviceNode node)
     {
-        using (Loop.Enter()) parts.Remove(node);
+        using (Loop.Enter()) Parts.Remove(node);
     }
 
     /// <summary>With the processors stopped.</summary>
     public void Save(Stream to)
     {
         Loop.Drain();
-        foreach (DeviceNode node in parts.Devices.Values) node.Device.Saving();
-        MachineStream.Save(to, type, new RamState(parts.Blocks), parts.Sections);
+        foreach (DeviceNode node in Parts.Devices.Values) node.Device.Saving();
+        MachineStream.Save(to, Type, new RamState(Parts.Blocks), Parts.Sections);
     }
 
     /// <summary>Into a machine built alike. Nothing runs, nothing fires, no line has an edge until all of it is in place.</summary>
@@ -248,15 +259,15 @@ public sealed class Machine(
     public void Load(Stream from)
     {
         Reset();
-        MachineStream.Load(from, type, new RamState(parts.Blocks), parts.Sections);
-        foreach (DeviceNode node in parts.Devices.Values) node.Device.Loaded();
+        MachineStream.Load(from, Type, new RamState(Parts.Blocks), Parts.Sections);
+        foreach (DeviceNode node in Parts.Devices.Values) node.Device.Loaded();
     }
 
     public void Dispose()
     {
-        foreach (Processor processor in processors) processor.Dispose();
-        foreach (DeviceNode node in parts.Devices.Values.Where(node => node.Device is not Processor)) (node.Device as IDisposable)?.Dispose();
-        foreach (RamBlock block in parts.Blocks) block.Dispose();
+        foreach (Processor processor in Processors) processor.Dispose();
+        foreach (DeviceNode node in Parts.Devices.Values.Where(node => node.Device is not Processor)) (node.Device as IDisposable)?.Dispose();
+        foreach (RamBlock block in Parts.Blocks) block.Dispose();
         Loop.Dispose();
     }
 
@@ -264,7 +275,7 @@ public sealed class Machine(
     private void OnShutdown(ShutdownRequest request)
     {
         if (request.Cause is ShutdownCause.WakeUpByAlarm or ShutdownCause.WakeUpByUser && State != RunState.Suspended) return;
-        foreach (Processor processor in processors) processor.RequestPause();
+        foreach (Processor processor in Processors) processor.RequestPause();
         Request(() => Handle(request));
     }
 
@@ -304,7 +315,7 @@ public sealed class Machine(
     private void Suspend()
     {
         Park();
-        using (Loop.Enter()) board.Suspend();
+        using (Loop.Enter()) _board.Suspend();
         State = RunState.Suspended;
         Happened?.Invoke(new SuspendEvent());
     }
@@ -373,14 +384,14 @@ public sealed class Machine(
 
     private void Park()
     {
-        foreach (Processor processor in processors) processor.RequestPause();
-        foreach (Processor processor in processors) processor.WaitParked();
+        foreach (Processor processor in Processors) processor.RequestPause();
+        foreach (Processor processor in Processors) processor.WaitParked();
     }
 
     private void Unpause()
     {
         State = RunState.Running;
         Loop.StartTime();
-        foreach (Processor processor in processors) processor.Resume();
+        foreach (Processor processor in Processors) processor.Resume();
     }
 }

@@ -30,4 +30,15 @@ public sealed class RunStateTests : IDisposable
         await toggling.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
         Assert.Equal(RunState.Running, _pc.State);
     }
+
+    /// <summary>A guest of a few instructions may be done while the machine's thread is still busy with starting it.</summary>
+    [Fact]
+    public void A_machine_that_ends_before_its_loop_turns_has_ended()
+    {
+        using VirtualMachine pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-display", "none", "-nic", "none", "-device", "isa-debug-exit", "-S");
+        using (pc.Machine.Loop.Enter()) pc.Machine.Ports.Write(0x501, 1, 0x11);
+
+        using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        Assert.Equal(new MachineEnd(ShutdownCause.DebugExit, (0x11 << 1) | 1), pc.Machine.Run(late.Token));
+    }
 }
