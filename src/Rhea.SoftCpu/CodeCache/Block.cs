@@ -23,6 +23,9 @@ internal unsafe struct Block
     /// <summary>Its translation expects the status flags in the frame; else it sets them all before anybody sees them.</summary>
     public bool NeedsFlags;
 
+    /// <summary>Its translation uses the host's x87 unit.</summary>
+    public bool NeedsX87;
+
     /// <summary>How often it was interpreted; negative when it is not to be translated.</summary>
     public int Runs;
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
 using Rhea.SoftCpu.Tlb;
+using Rhea.SoftCpu.Translator;
 using Rhea.X86;
 using Rhea.X86.Cpuid;
 
@@ -25,16 +26,18 @@ internal sealed unsafe class Cpu : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(FrameHead.Length + sizeof(Frame) + Alignment, pinned: true);
+    private readonly byte[] _memory = GC.AllocateArray<byte>(HostX87.Length + FrameHead.Length + sizeof(Frame) + Alignment, pinned: true);
     private readonly Frame* _frame;
     private readonly FrameHead* _head;
+    private readonly HostX87* _hostX87;
     private TlbEntry* _read, _write;
     private int _unusedBits; // of a linear address in long mode
     private byte* _update; // where Update writes; null when the MMU remembers
 
     public Cpu(IMachineBus bus, SoftAccelerator accelerator, Outside outside, IReadOnlyList<CpuidLeaf> model, int index)
     {
-        _head = (FrameHead*)((Marshal.UnsafeAddrOfPinnedArrayElement(_memory, 0) + Alignment - 1) & -Alignment);
+        _hostX87 = (HostX87*)((Marshal.UnsafeAddrOfPinnedArrayElement(_memory, 0) + Alignment - 1) & -Alignment);
+        _head = (FrameHead*)(_hostX87 + 1);
         _frame = (Frame*)(_head + 1);
         (Bus, Accelerator, Outside, Index) = (bus, accelerator, outside, index);
         Features = new Features(model);
@@ -68,6 +71,9 @@ internal sealed unsafe class Cpu : IDisposable
 
     /// <summary>What generated code looks at, before the registers.</summary>
     public ref FrameHead Head => ref *_head;
+
+    /// <summary>Where generated code moves the x87 registers to and from.</summary>
+    public ref HostX87 HostX87 => ref *_hostX87;
 
     /// <summary>The registers' address, which does not change.</summary>
     public nint FrameAddress => (nint)_frame;

@@ -71,7 +71,7 @@ internal sealed unsafe class Engine : IDisposable
     /// <summary>The block has a translation that can run now. Warm blocks get one.</summary>
     private bool IsTranslated(Block* block)
     {
-        if (_translated is not { CanRun: true } || _cpu.Debugger.HasBreakpoints) return false;
+        if (_translated == null || !_translated.CanRun(block) || _cpu.Debugger.HasBreakpoints) return false;
         if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth) _translated.Translate(block);
         return block->Entry != 0;
     }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Translator;
 
 namespace Rhea.SoftCpu.Interpreter;
 
@@ -62,6 +63,8 @@ internal struct FrameHead
 
     /// <summary>MXCSR of the host's own code.</summary>
     public uint HostMxcsr;
+
+    public X87Place X87Place;
 }
 
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
@@ -84,6 +87,11 @@ internal static class FrameOffset
     public static readonly short Arena = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Arena));
     public static readonly short LastExit = OfHead((ref FrameHead head) => ref Unsafe.As<int, byte>(ref head.LastExit));
     public static readonly short HostMxcsr = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.HostMxcsr));
+    public static readonly short X87Place = OfHead((ref FrameHead head) => ref Unsafe.As<X87Place, byte>(ref head.X87Place));
+
+    /// <summary>It lies before the head.</summary>
+    public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;
+
     private static readonly ushort FirstSegment = Of((ref Frame frame) => ref Unsafe.As<Segment, byte>(ref frame.State.Segments[0]));
     private static readonly ushort FirstVector = Of((ref Frame frame) => ref Unsafe.As<VectorRegister, byte>(ref frame.State.Vector[0]));
     private static readonly ushort FirstX87 = Of((ref Frame frame) => ref Unsafe.As<X87Register, byte>(ref frame.State.X87[0]));

@@ -25,6 +25,7 @@ internal sealed unsafe class BlockTranslator
     private readonly Site _site;
     private readonly SpecialInstruction _special;
     private readonly StackInstruction _stack;
+    private readonly X87Instruction _x87;
     private readonly Planned[] _plan = new Planned[BlockDecoder.MaxOps];
     private readonly Dictionary<Code, HostForm> _forms = [];
     private readonly nint _arena;
@@ -38,6 +39,7 @@ internal sealed unsafe class BlockTranslator
         _special = new SpecialInstruction(_site, _memory);
         _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
+        _x87 = new X87Instruction(_site, _memory);
         _exits = new Exits(_site, stubs);
         _jump = new JumpInstruction(_site, _memory, _stack, _exits);
     }
@@ -50,6 +52,7 @@ internal sealed unsafe class BlockTranslator
         Special,
         Divide,
         Stack,
+        X87,
         Jump,
     }
 
@@ -104,6 +107,7 @@ internal sealed unsafe class BlockTranslator
             Kind kind = KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
             _plan[i] = new Planned(form, kind, 0);
             if (kind == Kind.Interpreted) interpreted++;
+            else if (kind == Kind.X87) block->NeedsX87 = true;
         }
 
         return interpreted;
@@ -116,6 +120,7 @@ internal sealed unsafe class BlockTranslator
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? Kind.Divide : Kind.Interpreted;
         if (_stack.Fits(in op)) return Kind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? Kind.Jump : Kind.Interpreted;
+        if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? Kind.X87 : Kind.Interpreted;
         return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? Kind.Plain : Kind.Interpreted;
     }
 
@@ -128,7 +133,7 @@ internal sealed unsafe class BlockTranslator
         {
             Planned plan = _plan[i];
             _plan[i] = plan with { LiveFlags = live };
-            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
+            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.X87 or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
             live = shows ? Rflags.Status : (live & ~plan.Form.Writes) | plan.Form.Reads;
         }
 
@@ -153,6 +158,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case Kind.Stack:
                 _stack.Emit(in op);
+                break;
+            case Kind.X87:
+                _x87.Emit(plan.Form, in op);
                 break;
             case Kind.Jump:
                 _jump.Emit(in op, refund);

@@ -8,6 +8,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     private readonly List<Detour> _detours = [];
     private readonly List<int> _misses = [];
     private int _place;
+    private bool _hasX87;
 
     public Emitter Code => code;
 
@@ -25,7 +26,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Status flags that something behind this instruction depends on.</summary>
     public uint LiveFlags { get; private set; }
 
-    public void StartBlock(BlockMode mode, int start) => (Mode, BlockStart) = (mode, start);
+    public void StartBlock(BlockMode mode, int start) => (Mode, BlockStart, _hasX87) = (mode, start, false);
 
     /// <param name="place">Of the op, in the arena.</param>
     /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>
@@ -38,8 +39,20 @@ internal sealed class Site(Emitter code, Stubs stubs)
     public void End()
     {
         if (_misses.Count == 0) return;
-        _detours.Add(new Detour([.. _misses], _place, code.Position, Flags.InHost));
+        _detours.Add(new Detour([.. _misses], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
         _misses.Clear();
+    }
+
+    /// <summary>Makes sure that the host's x87 unit has the guest's registers. If it cannot, the block is left before this instruction.</summary>
+    public void NeedX87()
+    {
+        if (_hasX87) return;
+        Flags.Release();
+        code.Op(0x80, false, 7, new HostAddress(GuestRegister.State, FrameOffset.X87Place));
+        code.Byte((int)X87Place.Host);
+        int jump = code.Jump(Condition.NotEqual);
+        _detours.Add(new Detour([jump], _place, code.Position, stubs.StartX87));
+        _hasX87 = true;
     }
 
     /// <summary>The interpreter does all of it.</summary>
@@ -47,7 +60,8 @@ internal sealed class Site(Emitter code, Stubs stubs)
     {
         Flags.Release();
         code.Constant(GuestRegister.Address, (ulong)_place);
-        code.CallTo(stubs.Interpret);
+        code.CallTo(stubs.Interpret(flags: false, x87: false));
+        _hasX87 = false;
     }
 
     /// <summary>Behind the block: the slow paths of its instructions.</summary>
@@ -57,12 +71,12 @@ internal sealed class Site(Emitter code, Stubs stubs)
         {
             foreach (int jump in detour.Misses) code.Bind(jump);
             code.Constant(GuestRegister.Address, (ulong)detour.Place);
-            code.CallTo(detour.Flags ? stubs.InterpretFlags : stubs.Interpret);
+            code.CallTo(detour.Stub);
             code.JumpTo(detour.Back);
         }
 
         _detours.Clear();
     }
 
-    private readonly record struct Detour(int[] Misses, int Place, int Back, bool Flags);
+    private readonly record struct Detour(int[] Misses, int Place, int Back, int Stub);
 }

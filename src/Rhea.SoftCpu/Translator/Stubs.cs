@@ -15,10 +15,11 @@ internal sealed class Stubs
 
     private readonly Emitter _code;
     private readonly int _leave;
+    private readonly int[] _interpret = new int[4];
 
     /// <param name="code">Where to emit.</param>
-    /// <param name="interpret">The address of the function that runs one op: (frame, op) → 0 to go on behind it, else what the way out returns.</param>
-    public Stubs(Emitter code, nint interpret)
+    /// <param name="callbacks">What generated code calls.</param>
+    public Stubs(Emitter code, in Callbacks callbacks)
     {
         _code = code;
         Enter = code.Position;
@@ -29,10 +30,15 @@ internal sealed class Stubs
         code.Op(0x33, false, Rax, Rax);
         _leave = code.Position;
         EmitLeave();
-        Interpret = code.Position;
-        EmitInterpret(interpret, flags: false);
-        InterpretFlags = code.Position;
-        EmitInterpret(interpret, flags: true);
+        for (var i = 0; i < _interpret.Length; i++)
+        {
+            bool flags = (i & 1) != 0, x87 = (i & 2) != 0;
+            _interpret[i] = code.Position;
+            EmitCall(x87 ? callbacks.InterpretX87 : callbacks.Interpret, flags, x87);
+        }
+
+        StartX87 = code.Position;
+        EmitCall(callbacks.StartX87, flags: false, x87: true);
     }
 
     /// <summary>A function (frame, code) that runs a block and what is linked to it.</summary>
@@ -41,11 +47,13 @@ internal sealed class Stubs
     /// <summary>Where a block jumps to leave, with RIP in R10 and the flags in the frame.</summary>
     public int ExitAt { get; }
 
-    /// <summary>What a block calls, with the op's place in the arena in R10 and the flags in the frame.</summary>
-    public int Interpret { get; }
+    /// <summary>What a block calls before an x87 instruction, as <see cref="Interpret"/>: then the host's unit has the guest's registers.</summary>
+    public int StartX87 { get; }
 
-    /// <summary>The same; afterwards the flags are in RFLAGS too.</summary>
-    public int InterpretFlags { get; }
+    /// <summary>What a block calls, with the op's place in the arena in R10 and the flags in the frame.</summary>
+    /// <param name="flags">Afterwards the flags are in RFLAGS too.</param>
+    /// <param name="x87">Afterwards the host's x87 unit has the guest's registers again.</param>
+    public int Interpret(bool flags, bool x87) => _interpret[(flags ? 1 : 0) | (x87 ? 2 : 0)];
 
     /// <summary>From RFLAGS to the frame; RFLAGS stays.</summary>
     public static void SaveFlags(Emitter code)
@@ -87,18 +95,19 @@ internal sealed class Stubs
         _code.Byte(0xC3);
     }
 
-    private void EmitInterpret(nint interpret, bool flags)
+    private void EmitCall(nint function, bool flags, bool x87)
     {
         Spill();
         _code.Move(Rdi, Rbp);
         _code.Load(Rsi, Frame(FrameOffset.Arena));
         _code.Op(0x03, true, Rsi, R10);
         _code.Arithmetic(5, true, Rsp, 8);
-        _code.Constant(Rax, (ulong)interpret);
+        _code.Constant(Rax, (ulong)function);
         _code.Bytes([0xFF, 0xD0]); // call rax
         _code.Arithmetic(0, true, Rsp, 8);
         _code.Op(0x85, false, Rax, Rax);
         int leave = _code.Jump(Condition.NotEqual);
+        if (x87) MoveX87(restore: true);
         Fill();
         if (flags) LoadFlags(_code);
         _code.Byte(0xC3);
@@ -107,7 +116,7 @@ internal sealed class Stubs
         _code.JumpTo(_leave);
     }
 
-    /// <summary>All of the guest's registers to the frame, and the host's MXCSR back.</summary>
+    /// <summary>All of the guest's registers to the frame, and the host's MXCSR and x87 control word back.</summary>
     private void Spill()
     {
         for (var i = 0; i < 16; i++)
@@ -115,6 +124,20 @@ internal sealed class Stubs
         for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
         Mxcsr(store: true, FrameOffset.Mxcsr);
         Mxcsr(store: false, FrameOffset.HostMxcsr);
+        _code.Op(0x80, false, 7, Frame(FrameOffset.X87Place));
+        _code.Byte((int)X87Place.Host);
+        int elsewhere = _code.Jump(Condition.NotEqual);
+        MoveX87(restore: false);
+        _code.Bind(elsewhere);
+    }
+
+    /// <summary>The x87 registers from the image to the host's unit (this loads vector registers too), or back.</summary>
+    private void MoveX87(bool restore)
+    {
+        _code.Op(0x0FAE, false, restore ? 1 : 0, Frame(FrameOffset.HostX87));
+        if (!restore) _code.Bytes([0xDB, 0xE3]); // fninit: what the ABI wants
+        _code.Op(0xC6, false, 0, Frame(FrameOffset.X87Place));
+        _code.Byte((int)(restore ? X87Place.Host : X87Place.Image));
     }
 
     private void Fill()
@@ -139,3 +162,9 @@ internal sealed class Stubs
         _code.Byte(0x58 | (register & 7));
     }
 }
+
+/// <summary>Functions that generated code calls: (frame, op) → 0 to go on, else what the way out returns.</summary>
+/// <param name="Interpret">Runs the op.</param>
+/// <param name="InterpretX87">Runs the op, then fills the image of the x87 registers.</param>
+/// <param name="StartX87">Fills the image of the x87 registers.</param>
+internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint StartX87);

@@ -33,7 +33,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         _cpu = cpu;
         _code = new Emitter(_memory.WriteAddress, MemoryBytes);
-        _stubs = new Stubs(_code, (nint)(delegate* unmanaged<nint, Op*, int>)&Interpret);
+        _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, int>)&Interpret,
+            (nint)(delegate* unmanaged<nint, Op*, int>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, int>)&StartX87));
         _firstBlock = _code.Position;
         _translator = new BlockTranslator(_code, _stubs, arena);
         _handle = GCHandle.Alloc(this);
@@ -50,7 +51,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     public bool HasRoom => _code.Room >= BlockTranslator.MaxBytes;
 
     /// <summary>Code of this mode can be translated, and its floating-point exceptions are masked, so that the host's are.</summary>
-    public bool CanRun => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions;
+    public bool CanRun(Block* block) => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions
+        && (!block->NeedsX87 || HostX87.CanHold(in _cpu.State));
 
     public void Translate(Block* block)
     {
@@ -79,6 +81,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         (head.Budget, head.LastExit, head.Flags) = (budget, 0, Pack(_cpu.Flags.Value));
         int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
         budget = head.Budget;
+        TakeX87();
         _cpu.Flags.Value = Unpack(head.Flags);
         if (result == Failed) throw new InvalidOperationException("an instruction failed", _failure);
         return result == Faulted ? Step.Fault : Step.Leave;
@@ -119,16 +122,36 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     /// <summary>What generated code calls for an instruction that it does not do itself.</summary>
     [UnmanagedCallersOnly]
-    private static int Interpret(nint frame, Op* op)
+    private static int Interpret(nint frame, Op* op) => Of(frame).TryInterpret(op);
+
+    /// <summary>The same in the middle of x87 instructions.</summary>
+    [UnmanagedCallersOnly]
+    private static int InterpretX87(nint frame, Op* op)
     {
-        var code = (TranslatedCode)GCHandle.FromIntPtr(((FrameHead*)frame - 1)->Handle).Target!;
+        TranslatedCode code = Of(frame);
+        int result = code.TryInterpret(op);
+        return result != Continue ? result : code.GiveX87() ? Continue : code.Leave(op, op->NextOffset, op->Number + 1);
+    }
+
+    /// <summary>What generated code calls before it uses the host's x87 unit.</summary>
+    [UnmanagedCallersOnly]
+    private static int StartX87(nint frame, Op* op)
+    {
+        TranslatedCode code = Of(frame);
+        return code.GiveX87() ? Continue : code.Leave(op, op->Offset, op->Number);
+    }
+
+    private static TranslatedCode Of(nint frame) => (TranslatedCode)GCHandle.FromIntPtr(((FrameHead*)frame - 1)->Handle).Target!;
+
+    private int TryInterpret(Op* op)
+    {
         try
         {
-            return code.Interpret(op);
+            return Interpret(op);
         }
         catch (Exception failure) // it must not pass through generated code
         {
-            code._failure = failure;
+            _failure = failure;
             return Failed;
         }
     }
@@ -137,6 +160,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         ref FrameHead head = ref _cpu.Head;
         ref CpuState state = ref _cpu.State;
+        TakeX87();
         Block* block = (Block*)(op - op->Number) - 1;
         _cpu.Flags.Value = Unpack(head.Flags);
         state.Rip = _cpu.BlockIp = Clip(head.PageIp + (ulong)(block->Host & 0xFFF));
@@ -150,6 +174,33 @@ internal sealed unsafe class TranslatedCode : IDisposable
         int done = op->Number + (step is Step.Next or Step.Leave ? 1 : 0);
         if (Counts) head.Budget += block->Count - done;
         return step == Step.Fault ? Faulted : Left;
+    }
+
+    /// <summary>Leaves a block before it has ended, with RIP so many bytes from its start.</summary>
+    private int Leave(Op* op, int offset, int done)
+    {
+        ref FrameHead head = ref _cpu.Head;
+        Block* block = (Block*)(op - op->Number) - 1;
+        _cpu.State.Rip = Clip(head.PageIp + (ulong)((block->Host & 0xFFF) + offset));
+        if (Counts) head.Budget += block->Count - done;
+        return Left;
+    }
+
+    /// <summary>The x87 registers are to go to the host's unit; false when they have to stay.</summary>
+    private bool GiveX87()
+    {
+        if (!HostX87.CanHold(in _cpu.State)) return false;
+        _cpu.HostX87.Fill(in _cpu.State);
+        return true;
+    }
+
+    /// <summary>The x87 registers come back from generated code.</summary>
+    private void TakeX87()
+    {
+        ref FrameHead head = ref _cpu.Head;
+        if (head.X87Place == X87Place.State) return;
+        _cpu.HostX87.Store(ref _cpu.State);
+        head.X87Place = X87Place.State;
     }
 
     /// <summary>So that the next jump leads to the block without leaving.</summary>

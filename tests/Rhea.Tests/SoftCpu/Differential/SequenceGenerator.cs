@@ -13,19 +13,22 @@ internal sealed class SequenceGenerator
     [
         Mnemonic.Rcpps, Mnemonic.Rcpss, Mnemonic.Rsqrtps, Mnemonic.Rsqrtss, Mnemonic.Popf, Mnemonic.Popfd, Mnemonic.Popfq, Mnemonic.Enter, Mnemonic.Leave,
         Mnemonic.Daa, Mnemonic.Das, Mnemonic.Lahf, Mnemonic.Pushf, Mnemonic.Pushfd, Mnemonic.Pushfq, Mnemonic.Fxrstor, Mnemonic.Ldmxcsr, Mnemonic.Clflush,
+        Mnemonic.Fxsave, Mnemonic.Fxsave64, Mnemonic.Fnsave, Mnemonic.Fnstenv, // which show where the last x87 instruction was; translated ones do not note it
+        Mnemonic.F2xm1, Mnemonic.Fyl2x, Mnemonic.Fyl2xp1, Mnemonic.Fpatan, Mnemonic.Fptan, Mnemonic.Fsin, Mnemonic.Fcos, Mnemonic.Fsincos, // of which the last place may differ
     ];
 
     private static readonly Code[] Branches = [Code.Jo_rel8_64, Code.Jb_rel8_64, Code.Jae_rel8_64, Code.Je_rel8_64, Code.Jne_rel8_64, Code.Jbe_rel8_64, Code.Js_rel8_64, Code.Jp_rel8_64, Code.Jl_rel8_64, Code.Jg_rel8_64];
 
     private readonly CaseRandom _random;
     private readonly CaseGenerator _states;
-    private readonly Code[] _codes;
+    private readonly Code[] _codes, _x87;
     private readonly bool _is64;
 
     public SequenceGenerator(ulong seed, bool is64)
     {
         (_random, _states, _is64) = (new CaseRandom(seed), new CaseGenerator(seed + 1, is64), is64);
         _codes = [.. InstructionSet.Codes(is64).Where(IsKnown)];
+        _x87 = [.. _codes.Where(code => code.CpuidFeatures().Any(feature => feature is CpuidFeature.FPU or CpuidFeature.FPU287 or CpuidFeature.FPU387))];
     }
 
     public CpuImage Generate()
@@ -35,7 +38,9 @@ internal sealed class SequenceGenerator
         image[Rare.Number] = CaseLayout.DataEnd - 0x40;
         List<Instruction> program = [];
         var length = 4 + _random.Below(Longest - 4);
-        while (program.Count < length) program.Add(Make(program.Count, length));
+        bool computes = _random.OneIn(3);
+        if (computes && _random.OneIn(2)) MaskX87(image);
+        while (program.Count < length) program.Add(Make(program.Count, length, computes && _random.OneIn(2) ? _x87 : _codes));
         while (!TryEncode(program, image.Code))
         {
             program.RemoveAt(program.Count - 1);
@@ -84,11 +89,20 @@ internal sealed class SequenceGenerator
         OpCodeOperandKind.r32_or_mem or OpCodeOperandKind.r32_reg or OpCodeOperandKind.r32_rm or OpCodeOperandKind.r32_opcode or OpCodeOperandKind.eax => Register.EAX,
         OpCodeOperandKind.r64_or_mem or OpCodeOperandKind.r64_reg or OpCodeOperandKind.r64_rm or OpCodeOperandKind.r64_opcode or OpCodeOperandKind.rax => Register.RAX,
         OpCodeOperandKind.cl => Register.CL,
+        OpCodeOperandKind.st0 or OpCodeOperandKind.sti_opcode => Register.ST0,
         OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_reg or OpCodeOperandKind.xmm_rm => Register.XMM0,
         _ => Register.None,
     };
 
-    private Instruction Make(int index, int length)
+    /// <summary>All x87 exceptions are masked, and none waits.</summary>
+    private static void MaskX87(CpuImage image)
+    {
+        image.Fx[0] |= 0x3F;
+        image.Fx[2] &= 0x7F;
+        image.Fx[3] &= 0x7F;
+    }
+
+    private Instruction Make(int index, int length, Code[] codes)
     {
         ulong ip = FirstIp + (ulong)index;
         if (_random.OneIn(6))
@@ -102,7 +116,7 @@ internal sealed class SequenceGenerator
 
         while (true)
         {
-            Code code = _codes[_random.Below(_codes.Length)];
+            Code code = codes[_random.Below(codes.Length)];
             OpCodeInfo info = code.ToOpCode();
             var instruction = new Instruction { Code = code, IP = ip };
             for (var i = 0; i < info.OpCount; i++) Fill(ref instruction, i, info.GetOpKind(i));
@@ -119,9 +133,9 @@ internal sealed class SequenceGenerator
         instruction.SetOpKind(operand, chosen);
         if (chosen == OpKind.Register)
         {
-            bool any = kind is not (OpCodeOperandKind.al or OpCodeOperandKind.ax or OpCodeOperandKind.eax or OpCodeOperandKind.rax or OpCodeOperandKind.cl);
+            bool any = kind is not (OpCodeOperandKind.al or OpCodeOperandKind.ax or OpCodeOperandKind.eax or OpCodeOperandKind.rax or OpCodeOperandKind.cl or OpCodeOperandKind.st0);
             Register first = FirstOf(kind);
-            int count = first == Register.AL ? (_is64 ? 20 : 8) : _is64 ? 16 : 8;
+            int count = first == Register.AL ? (_is64 ? 20 : 8) : _is64 && first != Register.ST0 ? 16 : 8;
             instruction.SetOpRegister(operand, first + (any ? _random.Below(count) : 0));
         }
         else if (chosen == OpKind.Memory)
