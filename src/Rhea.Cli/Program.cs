@@ -18,6 +18,8 @@ try
     using VirtualMachine machine = VirtualMachine.Create(line.Machine, messages.Log);
     using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM), interrupt = OnSignal(PosixSignal.SIGINT), hangUp = OnSignal(PosixSignal.SIGHUP);
     using PidFile? pidFile = line.Process.PidFile is { } path ? new PidFile(path) : null;
+    using Timer? limit = line.Process.TimeOut is { } timeOut
+        ? new Timer(_ => machine.Quit("host-ui", ExitStatus.TimeOut), null, timeOut, Timeout.InfiniteTimeSpan) : null;
     machine.Start();
     MachineEnd end = await machine.Ended;
     if (end.Fault is not { } fault) return end.ExitStatus;

@@ -135,6 +135,8 @@ public sealed class SoftVcpu : IVcpu
         }
     }
 
+    public TripleFault? TripleFault => _cpu.TripleFault;
+
     public DebugHit? DebugHit => _cpu.Debugger.Hit;
 
     public bool TryTranslate(ulong linear, out ulong physical)
@@ -225,7 +227,7 @@ public sealed class SoftVcpu : IVcpu
         if (_init && !state.Smm) Initialize(ref state);
         if (_startUp && state.Activity != CpuActivity.Running) StartUp(ref state);
         if (state.Activity == CpuActivity.WaitForSipi) return null;
-        return _cpu.InterruptsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
+        return _cpu.TrapsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
     }
 
     private VcpuStop? AttendEvents(ref CpuState state)
@@ -236,6 +238,7 @@ public sealed class SoftVcpu : IVcpu
             return Delivery.Exception(_cpu) ? null : VcpuStop.TripleFault;
         }
 
+        if (_cpu.InterruptsHeld) return Postpone();
         var done = true;
         if (_smi && !state.Smm)
         {

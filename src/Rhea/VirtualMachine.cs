@@ -8,6 +8,7 @@ using Rhea.Control.Monitor;
 using Rhea.Core;
 using Rhea.Core.Backends;
 using Rhea.Core.Config;
+using Rhea.Core.Cpu;
 using Rhea.Core.Diagnostics;
 using Rhea.Core.Machines;
 using Rhea.Core.Memory;
@@ -36,6 +37,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private CharBackends? _chardevs;
     private Thread? _thread;
+    private bool _tripleFaulted; // on the machine's thread
 
     private VirtualMachine(MachineConfig config, Action<LogLevel, string> log)
     {
@@ -66,6 +68,7 @@ public sealed class VirtualMachine : IDisposable
         _block.Failed += OnBlockFailure;
         _block.TrayMoved += (drive, open) => Machine.Report(new DeviceTrayMovedEvent(drive, BlockCommands.OwnerOf(drive, Machine) ?? "", open));
         Machine.Happened += OnHappened;
+        Machine.TripleFaulted += OnTripleFault;
         Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
@@ -114,7 +117,8 @@ public sealed class VirtualMachine : IDisposable
 
     /// <summary>Ends the machine at once.</summary>
     /// <param name="reason">Who asked, in QMP's words.</param>
-    public void Quit(string reason = "host-ui") => Machine.Request(() => Machine.Quit(reason: reason));
+    /// <param name="status">The exit status of the program.</param>
+    public void Quit(string reason = "host-ui", int status = 0) => Machine.Request(() => Machine.Quit(status, reason));
 
     /// <summary>What the guest has sent to a serial port that is joined to a <c>ringbuf</c> chardev (at most the last 64 KiB).</summary>
     /// <param name="port">0 is the first.</param>
@@ -252,6 +256,21 @@ public sealed class VirtualMachine : IDisposable
     {
         if (happened is not ResumedEvent) return;
         foreach (BlockBackend drive in _block.Drives.Values) drive.Resume();
+    }
+
+    /// <summary>Said when it ends the machine, and the first time it resets it: some guests restart themselves so.</summary>
+    private void OnTripleFault(TripleFault fault)
+    {
+        if (_tripleFaulted && !Machine.EndsOnReset) return;
+        _tripleFaulted = true;
+        string model = Configuration.Cpu.Model, advice = fault.MissingFeature?.ToUpperInvariant() switch
+        {
+            null => "",
+            var feature when model == CpuModel.MaxName => $": {feature} is switched off",
+            var feature when CpuModel.Offers(fault.MissingFeature) => $": {feature} is not in -cpu {model}: try -cpu {CpuModel.MaxName}",
+            var feature => $": {feature} is not available in this version of rhea",
+        };
+        _log(LogLevel.Warning, fault.Description + advice);
     }
 
     private void OnBlockFailure(BlockIoErrorEvent failure)

@@ -54,8 +54,9 @@ public class FirmwareTests
         string[] options = ["-bios", folder["rom"], "-nodefaults", "-display", "none", "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402", "-nic", "none"];
 
         await using Emulator once = Emulator.Rhea([.. options, "-no-reboot"]);
-        Assert.Equal(0, await once.Exit());
+        Assert.Equal(6, await once.Exit());
         Assert.Equal("up\n", once.Output);
+        Assert.Contains("triple fault, begun by #GP", once.Errors, StringComparison.Ordinal);
 
         await using Emulator again = Emulator.Rhea(options);
         await again.WaitFor("up\nup\nup\n");

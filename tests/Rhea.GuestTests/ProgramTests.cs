@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using Iced.Intel;
 using Xunit;
+using static Iced.Intel.AssemblerRegisters;
 
 namespace Rhea.GuestTests;
 
@@ -52,6 +54,55 @@ public class ProgramTests
         string[] words = map[flags..map.IndexOf('\n', flags)].Split(' ');
         Assert.DoesNotContain(lacks, words);
         if (has != "") Assert.Contains(has, words);
+    }
+
+    /// <summary>Each way to end has a number of its own: a value of the guest's, its panic, its collapse, and the user's patience.</summary>
+    [Theory]
+    [InlineData("debug exit with 3", 7)]
+    [InlineData("panic", 4)]
+    [InlineData("triple fault", 6)]
+    [InlineData("nothing", 124)]
+    public async Task The_exit_status_tells_how_it_ended(string what, int status)
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        (ushort port, byte value) = what switch { "debug exit with 3" => ((ushort)0x501, (byte)3), "panic" => ((ushort)0x505, (byte)1), _ => ((ushort)0x80, (byte)0) };
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.Rom(code =>
+        {
+            code.mov(dx, port);
+            code.mov(al, value);
+            code.@out(dx, al);
+            if (what == "triple fault")
+            {
+                code.mov(bx, 0);
+                code.lidt(__[bx + 0x20]);
+                code.db(0x0F, 0xFF); // UD0
+            }
+
+            Label here = code.CreateLabel();
+            code.Label(ref here);
+            code.hlt();
+            code.jmp(here);
+        }), TestContext.Current.CancellationToken);
+        string[] options = ["-bios", folder["rom"], "-nodefaults", "-display", "none", "-no-reboot", "-device", "isa-debug-exit", "-device", "pvpanic"];
+        await using Emulator rhea = Emulator.Rhea([.. options, .. (string[])(what == "nothing" ? ["-timeout", "0.5"] : [])]);
+
+        Assert.Equal(status, await rhea.Exit());
+    }
+
+    [Fact]
+    public async Task A_triple_fault_by_a_missing_instruction_is_told_which_processor_has_it()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.Rom(code =>
+        {
+            code.mov(bx, 0);
+            code.lidt(__[bx + 0x20]); // six zero bytes of RAM: a table of one byte
+            code.rdrand(eax);
+        }), TestContext.Current.CancellationToken);
+        await using Emulator rhea = Emulator.Rhea("-bios", folder["rom"], "-nodefaults", "-display", "none", "-no-reboot");
+
+        Assert.Equal(6, await rhea.Exit());
+        Assert.Matches(@"rhea: triple fault, begun by #UD \(invalid opcode\) at f000:[0-9a-f]{8} \(660fc7f0 RDRAND\); .*: RDRAND is not in -cpu qemu64: try -cpu max", rhea.Errors);
     }
 
     [Fact]

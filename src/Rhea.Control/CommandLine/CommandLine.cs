@@ -46,6 +46,9 @@ public sealed record ProcessConfig
     /// <summary>Where the process number is written.</summary>
     public string? PidFile { get; init; }
 
+    /// <summary>After so long, by the host's clock, the machine is ended.</summary>
+    public TimeSpan? TimeOut { get; init; }
+
     /// <summary>Messages begin with the time.</summary>
     public bool Timestamps { get; init; }
 

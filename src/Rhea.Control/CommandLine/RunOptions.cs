@@ -1,5 +1,7 @@
+using System.Globalization;
 using Rhea.Core;
 using Rhea.Core.Config;
+using Rhea.Core.Machines;
 
 namespace Rhea.Control.CommandLines;
 
@@ -12,6 +14,8 @@ internal static class RunOptions
         ("unimp", "log unimplemented functionality"),
         ("trace:NAME", "log every step of the device of that name or path; * stands for any letters"),
     ];
+
+    private const int MostSeconds = 2_000_000;
 
     private static readonly string[] LaterLogItems =
         ["out_asm", "in_asm", "op", "op_opt", "op_ind", "int", "exec", "cpu", "fpu", "mmu", "pcall", "cpu_reset", "page", "nochain", "plugin", "strace", "tid"];
@@ -30,6 +34,7 @@ internal static class RunOptions
         new("readconfig", "file", "read options from a file: [group \"id\"] and key = \"value\" lines", ConfigFile.Read),
         new("no-user-config", null, "read no configuration of the user's (there is none)", (_, _) => { }),
         new("pidfile", "file", "write the process number to a file", (draft, file) => draft.Process = draft.Process with { PidFile = file }),
+        new("timeout", "seconds", $"end after so long, with exit status {ExitStatus.TimeOut}", TimeOut),
         new("msg", "[timestamp[=on|off]][,guest-name=[on|off]]", "begin messages with the time and the guest's name", Messages),
     ];
 
@@ -65,6 +70,11 @@ internal static class RunOptions
             draft.Machine = draft.Machine with { LogItems = [.. draft.Machine.LogItems, item] };
         }
     }
+
+    private static void TimeOut(Draft draft, string text) => draft.Process = double.TryParse(text, CultureInfo.InvariantCulture, out double seconds)
+        && seconds is > 0 and < MostSeconds
+        ? draft.Process with { TimeOut = TimeSpan.FromSeconds(seconds) }
+        : throw new ConfigException($"-timeout {text}: a number of seconds above 0 is needed");
 
     private static void Messages(Draft draft, string text)
     {

@@ -69,6 +69,9 @@ public sealed class Machine : IDisposable
     /// <summary>When a watchdog has waited in vain.</summary>
     public WatchdogAction OnWatchdog { get; set; } = WatchdogAction.Reset;
 
+    /// <summary>A processor has shut down; whether that ends the machine or resets it comes after. On the loop's thread.</summary>
+    public event Action<TripleFault>? TripleFaulted;
+
     /// <summary>On the loop's thread, outside the lock.</summary>
     public event Action<MachineEvent>? Happened;
 
@@ -285,7 +288,7 @@ public sealed class Machine : IDisposable
         Happened?.Invoke(new GuestPanickedEvent(OnPanic == PanicAction.None ? "run" : ends ? "poweroff" : "pause"));
         if (OnPanic == PanicAction.None) Unpause();
         else if (!ends) Stop(RunState.GuestPanicked);
-        else End(new MachineEnd(ShutdownCause.GuestPanic, OnPanic == PanicAction.ExitFailure ? 1 : 0),
+        else End(new MachineEnd(ShutdownCause.GuestPanic, OnPanic == PanicAction.ExitFailure ? ExitStatus.Failure : ExitStatus.Panic),
             new ShutdownEvent(Guest: true, ReasonOf(ShutdownCause.GuestPanic)));
     }
 
@@ -322,7 +325,11 @@ public sealed class Machine : IDisposable
 
     private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
     {
-        if (why == VcpuStop.TripleFault) Handle(new ShutdownRequest(ShutdownCause.TripleFault));
+        if (why == VcpuStop.TripleFault)
+        {
+            if (processor.Vcpu.TripleFault is { } fault) TripleFaulted?.Invoke(fault);
+            Handle(new ShutdownRequest(ShutdownCause.TripleFault, ExitStatus.TripleFault));
+        }
         else Stop(why == VcpuStop.DebugTrap ? RunState.Debug : RunState.InternalError);
     });
 
@@ -358,7 +365,7 @@ public sealed class Machine : IDisposable
     private void Fail(Exception fault)
     {
         Stop(RunState.InternalError);
-        if (EndsOnPowerOff) _end ??= new MachineEnd(ShutdownCause.PowerOff, 1, fault);
+        if (EndsOnPowerOff) _end ??= new MachineEnd(ShutdownCause.PowerOff, ExitStatus.Failure, fault);
     }
 
     private static string ReasonOf(ShutdownCause cause) => cause switch

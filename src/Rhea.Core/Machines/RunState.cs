@@ -42,6 +42,22 @@ public static class RunStates
     };
 }
 
+/// <summary>What the program ends with, besides 0 and a debug-exit device's <c>value * 2 + 1</c>: even numbers, which that never makes.</summary>
+public static class ExitStatus
+{
+    /// <summary>It could not start, or there is a fault of ours; also <c>-action panic=exit-failure</c>.</summary>
+    public const int Failure = 1;
+
+    /// <summary>The guest said that it had crashed.</summary>
+    public const int Panic = 4;
+
+    /// <summary>With <c>-no-reboot</c>, a processor shut down.</summary>
+    public const int TripleFault = 6;
+
+    /// <summary><c>-timeout</c> is over.</summary>
+    public const int TimeOut = 124;
+}
+
 /// <summary>Why and how a machine ended: what the process' exit status is made of.</summary>
 public sealed record MachineEnd(ShutdownCause Cause, int ExitStatus, Exception? Fault = null);
 

@@ -39,4 +39,12 @@ internal sealed class OfferedInstructions
             if (!_has[(int)feature]) return false;
         return true;
     }
+
+    /// <summary>The bit, by its name in <c>-cpu</c>, that an instruction needs and the processor has not.</summary>
+    public string? FindMissing(Code code)
+    {
+        foreach (CpuidFeature feature in code.CpuidFeatures())
+            if (!_has[(int)feature]) return Names.First(entry => entry.Feature == feature).Name;
+        return null;
+    }
 }

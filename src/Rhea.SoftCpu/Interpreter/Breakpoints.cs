@@ -7,7 +7,7 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <remarks>Intel SDM vol. 3, 19.2. While a data breakpoint is set no access uses the TLB, so that all of them are seen.</remarks>
 internal sealed class Breakpoints(Cpu cpu)
 {
-    private const ulong SingleStep = 1 << 14;
+    private const ulong SingleStep = 1 << 14, Matches = 15;
     private const int OnExecution = 0, OnWrite = 1, OnPort = 2;
 
     private ulong _trapped; // bits of DR6 for the trap after this instruction
@@ -52,7 +52,7 @@ internal sealed class Breakpoints(Cpu cpu)
         for (var i = 0; i < 4; i++)
             if (IsOn(state.Debug[7], i) && Kind(state.Debug[7], i) == OnExecution && state.Debug[i] == linear) hit |= 1UL << i;
         if (hit == 0) return false;
-        state.Debug[6] |= hit;
+        Note(hit);
         cpu.Fault(ExceptionVector.Debug);
         return true;
     }
@@ -72,10 +72,13 @@ internal sealed class Breakpoints(Cpu cpu)
     public bool TakeTrap()
     {
         if (_trapped == 0) return false;
-        cpu.State.Debug[6] |= _trapped;
+        Note(_trapped);
         _trapped = 0;
         return true;
     }
+
+    /// <summary>Sets DR6: which breakpoint it was is of this exception alone, the other bits are for software to clear.</summary>
+    public void Note(ulong bits) => cpu.State.Debug[6] = (cpu.State.Debug[6] & ~Matches) | bits;
 
     private void Watch(ulong address, int size, bool port, bool write)
     {

@@ -81,7 +81,12 @@ internal static class SoftwareInterrupts
 
     public static Step Int3(Cpu cpu, in Op op) => Delivery.Software(cpu, in op, (byte)ExceptionVector.Breakpoint);
 
-    public static Step Int1(Cpu cpu, in Op op) => Delivery.Software(cpu, in op, (byte)ExceptionVector.Debug, checksGate: false);
+    /// <summary>With it goes the trap that waited for a MOV SS before it.</summary>
+    public static Step Int1(Cpu cpu, in Op op)
+    {
+        cpu.Breakpoints.TakeTrap();
+        return Delivery.Software(cpu, in op, (byte)ExceptionVector.Debug, checksGate: false);
+    }
 
     public static Step Into(Cpu cpu, in Op op) => cpu.Flags.Overflow ? Delivery.Software(cpu, in op, (byte)ExceptionVector.Overflow) : Step.Next;
 

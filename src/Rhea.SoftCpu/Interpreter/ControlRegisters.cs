@@ -178,7 +178,7 @@ internal static class ControlRegisters
         index = register is 4 or 5 ? register + 2 : register;
         if (register > 7 || (register is 4 or 5 && (cpu.State.Cr4 & Cr4.DebuggingExtensions) != 0)) return cpu.Refuse(ExceptionVector.InvalidOpcode);
         if ((cpu.State.Debug[7] & 0x2000) == 0) return true;
-        cpu.State.Debug[6] |= 0x2000;
+        cpu.Breakpoints.Note(0x2000);
         return cpu.Refuse(ExceptionVector.Debug);
     }
 

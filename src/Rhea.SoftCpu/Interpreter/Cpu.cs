@@ -31,6 +31,7 @@ internal sealed unsafe class Cpu : IDisposable
     private readonly FrameHead* _head;
     private readonly HostX87* _hostX87;
     private TlbEntry* _read, _write;
+    private bool _holdsTraps;
     private int _unusedBits; // of a linear address in long mode
     private byte* _update; // where Update writes; null when the MMU remembers
 
@@ -88,6 +89,9 @@ internal sealed unsafe class Cpu : IDisposable
 
     public uint FaultCode { get; private set; }
 
+    /// <summary>What the processor has shut down for, if it has.</summary>
+    public TripleFault? TripleFault { get; set; }
+
     /// <summary>What to look at before the next block: the processor's thread, and others, set it; see <see cref="SoftVcpu"/>.</summary>
     public bool Attention
     {
@@ -101,10 +105,14 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>After STI and MOV SS, events wait for one instruction.</summary>
     public bool InterruptsHeld => State.InterruptShadow;
 
-    public void HoldInterrupts()
+    /// <summary>And after MOV SS traps do too: the stack is half switched (Intel SDM vol. 3, 7.8.3).</summary>
+    public bool TrapsHeld => State.InterruptShadow && _holdsTraps;
+
+    public void HoldInterrupts(bool traps)
     {
-        State.InterruptShadow = true;
-        Attention = true;
+        State.InterruptShadow = Attention = true;
+        _holdsTraps = traps;
+        if (traps) EndsInTrap = false;
     }
 
     /// <summary>Every instruction has to be looked at.</summary>
@@ -171,16 +179,18 @@ internal sealed unsafe class Cpu : IDisposable
 
     public ulong NextIp(in Op op) => _frame->BlockIp + op.NextOffset;
 
-    /// <summary>Before a single instruction; true when it is to end in a trap.</summary>
-    public bool BeginStep()
+    /// <summary>The instruction that runs alone is to end in a single-step trap: RFLAGS.TF was set when it began, or it says so itself.</summary>
+    public bool EndsInTrap { get; set; }
+
+    public void BeginStep()
     {
         State.InterruptShadow = false;
-        return (State.Rflags & Rflags.Trap) != 0;
+        EndsInTrap = (State.Rflags & Rflags.Trap) != 0;
     }
 
-    public void EndStep(bool traps)
+    public void EndStep()
     {
-        if (traps) Breakpoints.OnStep();
+        if (EndsInTrap) Breakpoints.OnStep();
     }
 
     // Registers

@@ -13,14 +13,22 @@ internal static class Delivery
     {
         ExceptionVector vector = cpu.FaultVector;
         uint code = cpu.FaultCode;
+        (ExceptionVector first, uint firstCode, ulong address) = (vector, code, cpu.State.Cr2);
+        (ExceptionVector Vector, uint Code)? obstacle = null;
         cpu.State.Activity = CpuActivity.Running;
         while (true)
         {
             if (vector == ExceptionVector.Debug) cpu.State.Debug[7] &= ~0x2000UL; // GD, so that the handler may look
             var gate = new Event((byte)vector, Exceptions.HasErrorCode(vector), code, Software: false, IsFault: vector is not (ExceptionVector.Breakpoint or ExceptionVector.Overflow));
             if (Deliver(cpu, in gate, cpu.State.Rip)) return true;
-            if (vector == ExceptionVector.DoubleFault) return false;
             ExceptionVector second = cpu.FaultVector;
+            obstacle ??= (second, cpu.FaultCode);
+            if (vector == ExceptionVector.DoubleFault)
+            {
+                cpu.TripleFault = ShutdownReport.Write(cpu, first, firstCode, address, obstacle.Value.Vector, obstacle.Value.Code);
+                return false;
+            }
+
             (vector, code) = Exceptions.MakesDoubleFault(vector, second) ? (ExceptionVector.DoubleFault, 0) : (second, cpu.FaultCode);
         }
     }
@@ -48,6 +56,7 @@ internal static class Delivery
             : cpu.LongMode ? DeliverLong(cpu, in what, returnIp)
             : DeliverProtected(cpu, in what, returnIp);
         cpu.Attention = true;
+        if (done) cpu.EndsInTrap = cpu.State.InterruptShadow = false; // the handler is not stepped into
         return done;
     }
 
@@ -182,7 +191,6 @@ internal static class Delivery
     private static void ClearFlags(Cpu cpu, bool interruptGate)
     {
         cpu.State.Rflags &= ~(ulong)(Rflags.Trap | Rflags.NestedTask | Rflags.Resume | Rflags.Virtual8086 | (interruptGate ? Rflags.Interrupt : 0));
-        cpu.State.InterruptShadow = false;
     }
 
     /// <param name="Vector">Entry of the IDT.</param>

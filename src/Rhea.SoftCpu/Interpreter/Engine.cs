@@ -86,7 +86,7 @@ internal sealed unsafe class Engine : IDisposable
     private Step RunOne(ref long budget)
     {
         if (_cpu.Debugger.StopsHere()) return Step.Stop;
-        bool traps = _cpu.BeginStep();
+        _cpu.BeginStep();
         if (_cpu.Breakpoints.HitsInstruction()) return Step.Fault;
         Block* block = Cache.Find();
         if (block == null) return Step.Fault;
@@ -98,7 +98,7 @@ internal sealed unsafe class Engine : IDisposable
         if (step == Step.Fault) return step;
         if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);
         if (step != Step.Stop) budget--;
-        _cpu.EndStep(traps);
+        _cpu.EndStep();
         return Step.Stop;
     }
 

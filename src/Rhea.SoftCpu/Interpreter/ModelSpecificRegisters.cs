@@ -6,10 +6,12 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <summary>RDMSR and WRMSR by number; false is a general protection fault. An unknown one reads as 0 and ignores writes, as in QEMU.</summary>
 internal static class ModelSpecificRegisters
 {
-    private const uint Tsc = 0x10, PlatformId = 0x17, ApicBase = 0x1B, FeatureControl = 0x3A, TscAdjust = 0x3B, MicrocodeRevision = 0x8B,
-        SmiCount = 0x34, MtrrCapability = 0xFE, SysenterCs = 0x174, SysenterEsp = 0x175, SysenterEip = 0x176, McgCap = 0x179, McgStatus = 0x17A,
+    public const uint ApicBase = 0x1B;
+
+    private const uint Tsc = 0x10, PlatformId = 0x17, FeatureControl = 0x3A, TscAdjust = 0x3B, MicrocodeRevision = 0x8B,
+        SmiCount = 0x34, SpecControl = 0x48, PredictorCommand = 0x49, FlushCommand = 0x10B, MtrrCapability = 0xFE, SysenterCs = 0x174, SysenterEsp = 0x175, SysenterEip = 0x176, McgCap = 0x179, McgStatus = 0x17A,
         McgCtl = 0x17B, PerfStatus = 0x198, MiscEnable = 0x1A0, MtrrVariable = 0x200, MtrrFixed64K = 0x250, MtrrFixed16K = 0x258,
-        MtrrFixed4K = 0x268, Pat = 0x277, MtrrDefault = 0x2FF, McBanks = 0x400, TscDeadline = 0x6E0, X2Apic = 0x800, X2ApicEnd = 0x8FF;
+        MtrrFixed4K = 0x268, Pat = 0x277, MtrrDefault = 0x2FF, McBanks = 0x400, McBanksEnd = 0x47F, TscDeadline = 0x6E0, X2Apic = 0x800, X2ApicEnd = 0x8FF;
 
     private const uint EferNumber = 0xC000_0080, Star = 0xC000_0081, Lstar = 0xC000_0082, Cstar = 0xC000_0083, Fmask = 0xC000_0084,
         FsBase = 0xC000_0100, GsBase = 0xC000_0101, KernelGsBase = 0xC000_0102, TscAux = 0xC000_0103;
@@ -55,6 +57,7 @@ internal static class ModelSpecificRegisters
             case GsBase: value = cpu.Segment(SegmentRegister.Gs).Base; return true;
             case KernelGsBase: value = state.KernelGsBase; return true;
             case TscAux: value = state.TscAux; return true;
+            case (>= McBanks and <= McBanksEnd) or SpecControl or PredictorCommand or FlushCommand: value = 0; return false; // which CPUID does not show
             default: value = 0; return true;
         }
     }
@@ -95,6 +98,7 @@ internal static class ModelSpecificRegisters
             case GsBase: return Address(cpu, ref cpu.Segment(SegmentRegister.Gs).Base, value);
             case KernelGsBase: return Address(cpu, ref state.KernelGsBase, value);
             case TscAux: state.TscAux = (uint)value; return true;
+            case (>= McBanks and <= McBanksEnd) or SpecControl or PredictorCommand or FlushCommand: return false;
             case MtrrCapability or McgCap or PlatformId or FeatureControl: return number == PlatformId || number == FeatureControl;
             default: return true;
         }
@@ -172,7 +176,7 @@ internal static class ModelSpecificRegisters
 
     private static bool WriteBank(ref CpuState state, int index, ulong value)
     {
-        if ((index & 3) == 0) return SetAllOrNothing(ref state.McBanks[index], value, true);
+        if ((index & 3) == 0 && value is not (0 or ulong.MaxValue)) return false;
         if ((index & 3) == 1 && value != 0) return false;
         state.McBanks[index] = value;
         return true;

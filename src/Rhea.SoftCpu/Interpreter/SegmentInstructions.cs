@@ -123,7 +123,7 @@ internal static class SegmentInstructions
     private static Step Load(Cpu cpu, in Op op, SegmentRegister register, ushort value)
     {
         if (!Descriptors.Load(cpu, register, value)) return Step.Fault;
-        if (register == SegmentRegister.Ss) cpu.HoldInterrupts();
+        if (register == SegmentRegister.Ss) cpu.HoldInterrupts(traps: true);
         return cpu.LeaveAfter(in op);
     }
 

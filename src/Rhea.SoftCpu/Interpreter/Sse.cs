@@ -92,7 +92,7 @@ internal static class Sse
     {
         if (environment.Raised == FloatExceptions.None) return true;
         FloatExceptions unmasked = environment.Unmasked, raised = environment.Raised;
-        if ((unmasked & FloatExceptions.BeforeResult) != 0) raised &= FloatExceptions.BeforeResult; // nothing was computed
+        if ((unmasked & FloatExceptions.BeforeResult) != 0) raised &= FloatExceptions.BeforeResult | environment.Settled; // nothing was computed
         cpu.State.Mxcsr |= (uint)raised;
         if (unmasked == FloatExceptions.None) return true;
         bool reported = (cpu.State.Cr4 & Cr4.SimdExceptions) != 0;

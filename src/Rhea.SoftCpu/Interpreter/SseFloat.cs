@@ -158,9 +158,13 @@ internal struct DotProductSingle : IFloatVectorOperation
     {
         Vector128<byte> zero = Vector128<byte>.Zero;
         var chosen = (byte)(~immediate >> 4 & 15);
+        environment.Settled = FloatExceptions.None; // the other half's steps are taken together with these
         Vector128<float> products = PackedSingle<MultiplyFloat>.Apply(Blend<uint>.Apply(a, zero, chosen), Blend<uint>.Apply(b, zero, chosen), 0, ref environment).AsSingle();
         if (environment.Unmasked != FloatExceptions.None) return a; // each step may be the last
+        environment.Settled = environment.Raised;
         float low = SseArithmetic.Add(products[0], products[1], ref environment), high = SseArithmetic.Add(products[2], products[3], ref environment);
+        if (environment.Unmasked != FloatExceptions.None) return a;
+        environment.Settled = environment.Raised;
         return Blend<uint>.Apply(zero, Vector128.Create(SseArithmetic.Add(low, high, ref environment)).AsByte(), (byte)(immediate & 15));
     }
 }
@@ -174,6 +178,7 @@ internal struct DotProductDouble : IFloatVectorOperation
         var chosen = (byte)(~immediate >> 4 & 3);
         Vector128<double> products = PackedDouble<MultiplyFloat>.Apply(Blend<ulong>.Apply(a, zero, chosen), Blend<ulong>.Apply(b, zero, chosen), 0, ref environment).AsDouble();
         if (environment.Unmasked != FloatExceptions.None) return a;
+        environment.Settled = environment.Raised;
         double sum = SseArithmetic.Add(products[0], products[1], ref environment);
         return Blend<ulong>.Apply(zero, Vector128.Create(sum).AsByte(), (byte)(immediate & 3));
     }

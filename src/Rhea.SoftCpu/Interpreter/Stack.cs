@@ -47,7 +47,7 @@ internal static class Stack<T> where T : unmanaged, IBinaryInteger<T>
             return Step.Fault;
         }
 
-        if (register == SegmentRegister.Ss) cpu.HoldInterrupts();
+        if (register == SegmentRegister.Ss) cpu.HoldInterrupts(traps: true);
         return cpu.LeaveAfter(in op);
     }
 

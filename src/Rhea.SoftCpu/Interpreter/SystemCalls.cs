@@ -31,6 +31,7 @@ internal static class SystemCalls
             state.Rip = (uint)state.Star;
         }
 
+        TrapByNewFlags(cpu);
         return Step.Leave;
     }
 
@@ -78,7 +79,15 @@ internal static class SystemCalls
         if (long64) cpu.WriteRflags(flags & 0x3C_7FD7);
         else cpu.WriteRflags(cpu.ReadRflags() | Rflags.Interrupt);
         state.Rip = target;
+        TrapByNewFlags(cpu);
         return Step.Leave;
+    }
+
+    /// <summary>SYSCALL and SYSRET end in a trap when TF is set as they end, not as they begin (AMD64 APM vol. 2, 13.1.4).</summary>
+    private static void TrapByNewFlags(Cpu cpu)
+    {
+        cpu.EndsInTrap = false;
+        if ((cpu.State.Rflags & Rflags.Trap) != 0) cpu.Breakpoints.OnStep();
     }
 
     private static Step Sysexit(Cpu cpu, bool to64)

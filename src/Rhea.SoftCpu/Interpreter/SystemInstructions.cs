@@ -29,7 +29,7 @@ internal static class SystemInstructions
         if (!MayChangeInterrupts(cpu)) return Step.Fault;
         bool shadow = (cpu.State.Rflags & Rflags.Interrupt) == 0;
         cpu.State.Rflags |= Rflags.Interrupt;
-        if (shadow) cpu.HoldInterrupts();
+        if (shadow) cpu.HoldInterrupts(traps: false);
         return cpu.LeaveAfter(in op);
     }
 
@@ -41,7 +41,7 @@ internal static class SystemInstructions
         if (leaf == 1)
         {
             if ((cpu.State.Cr4 & Cr4.OsXsave) != 0) ecx |= 1 << 27;
-            if (cpu.Bus.ApicPage == ulong.MaxValue) edx &= ~(1u << 9); // the local APIC is switched off, or there is none
+            if (!cpu.Outside.TryReadApicMsr(ModelSpecificRegisters.ApicBase, out ulong apic) || (apic >> 11 & 1) == 0) edx &= ~(1u << 9);
         }
 
         else if (answer.Leaf == 0xD && answer.Subleaf <= 1 && ebx != 0) ebx = (cpu.State.Xcr0 & Xsave.AvxState) != 0 ? Xsave.Length : Xsave.Upper;

@@ -10,7 +10,7 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <remarks>Intel SDM vol. 1, 8.1.10 (FSAVE, FSTENV) and 10.5 (FXSAVE). CS and DS of the pointers are zero, as on new processors.</remarks>
 internal static class X87Control
 {
-    private const int RegisterBytes = 10, FxRegisters = 32, FxVectors = 160, FxSlot = 16;
+    private const int RegisterBytes = 10, FxRegisters = 32, FxVectors = 160, FxSlot = 16, FxLength = 512;
     private const uint MxcsrBits = 0xFFFF;
 
     /// <summary>FNOP, and FNENI, FNDISI, FNSETPM of older units.</summary>
@@ -123,7 +123,7 @@ internal static class X87Control
 
     public static Step FxSave(Cpu cpu, in Op op)
     {
-        if (!IsAligned(cpu, in op, write: true) || !cpu.CanStore(in op, FxVectors + (Vectors(cpu) * FxSlot))) return Step.Fault;
+        if (!IsAligned(cpu, in op, write: true) || !cpu.CanStore(in op, FxLength)) return Step.Fault;
         return StoreX87(cpu, in op) && cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)MxcsrBits << 32) && StoreVectors(cpu, in op) ? Step.Next : Step.Fault;
     }
 
@@ -228,7 +228,7 @@ internal static class X87Control
 
     private static bool IsAligned(Cpu cpu, in Op op, bool write)
     {
-        return X87.IsPresent(cpu) && cpu.Linear(in op, 512, write, out ulong linear) && ((linear & 15) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection));
+        return X87.IsPresent(cpu) && cpu.Linear(in op, FxLength, write, out ulong linear) && ((linear & 15) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection));
     }
 
     private static bool WriteEnvironment<T>(Cpu cpu, in Op op) where T : unmanaged

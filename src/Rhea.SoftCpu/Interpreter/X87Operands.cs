@@ -144,6 +144,6 @@ internal struct DecimalTarget : IX87Target
     public static bool Store(Cpu cpu, in Op op, Float80 value, ref FloatEnvironment environment)
     {
         UInt128 digits = X87Conversion.ToDecimal(value, ref environment);
-        return X87Store.IsDiscarded(environment) || X87Store.StoreTenBytes(cpu, in op, (ulong)digits, (ushort)(digits >> 64));
+        return X87Store.IsDiscarded(environment) ? cpu.CanStore(in op, Size) : X87Store.StoreTenBytes(cpu, in op, (ulong)digits, (ushort)(digits >> 64));
     }
 }

@@ -20,7 +20,7 @@ internal static class X87Store
         FloatEnvironment environment = X87.Environment(cpu);
         Float80 value = T.Convert(bits, ref environment);
         X87.Accept(cpu, environment);
-        if ((environment.Unmasked & FloatExceptions.Invalid) == 0) X87.Push(cpu, value); // denormals are loaded all the same
+        if ((environment.Unmasked & FloatExceptions.Invalid) == 0) X87.Push(cpu, value.IsNan ? value.Quieted : value); // denormals are loaded all the same
         return Step.Next;
     }
 

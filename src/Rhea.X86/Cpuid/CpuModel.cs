@@ -16,7 +16,10 @@ public sealed class CpuModel
         + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
         + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
-    private static readonly CpuDefinition Max = new("max", "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented);
+    /// <summary>The model that has all there is.</summary>
+    public const string MaxName = "max";
+
+    private static readonly CpuDefinition Max = new(MaxName, "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented);
 
     private readonly CpuDefinition _definition;
     private readonly uint[] _features;
@@ -33,7 +36,10 @@ public sealed class CpuModel
         .Append((Max.Name, "Enables all features supported by the accelerator in the current host"));
 
     /// <summary>The most that the software processor can show.</summary>
-    public static IReadOnlyList<CpuidLeaf> Everything { get; } = Build(new CpuConfig { Model = "max" }, new SmpConfig(), 0, null);
+    public static IReadOnlyList<CpuidLeaf> Everything { get; } = Build(new CpuConfig { Model = MaxName }, new SmpConfig(), 0, null);
+
+    /// <summary>The software processor has it.</summary>
+    public static bool Offers(string feature) => new Features(Everything).Has(feature);
 
     /// <summary>The leaves of one processor of a machine.</summary>
     /// <param name="config">The user's model and changes.</param>

@@ -47,7 +47,7 @@ public readonly record struct Float80(ulong Significand, ushort SignExponent)
 
     public Float80 Absolute => this with { SignExponent = (ushort)(SignExponent & ExponentMask) };
 
-    internal Float80 Quieted => this with { Significand = Significand | QuietBit };
+    public Float80 Quieted => this with { Significand = Significand | QuietBit };
 
     internal Float80 WithSign(bool negative) => negative ? Absolute.Negated : Absolute;
 

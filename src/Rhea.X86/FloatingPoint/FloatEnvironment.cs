@@ -34,6 +34,9 @@ public struct FloatEnvironment
     public FloatExceptions Masked;
     public FloatExceptions Raised;
 
+    /// <summary>Of those, what earlier steps of the instruction raised: it stays when a later one is given up.</summary>
+    public FloatExceptions Settled;
+
     /// <summary>x87: the result's significand is rounded to 24, 53 or 64 bits.</summary>
     public byte Precision;
 

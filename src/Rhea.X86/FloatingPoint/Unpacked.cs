@@ -73,7 +73,7 @@ internal readonly record struct Unpacked(bool Negative, int Exponent, UInt128 Si
             environment.Raised |= FloatExceptions.Overflow;
             if (environment.IsMasked(FloatExceptions.Overflow)) return Overflow(format, ref environment);
             exponent -= format.Wrap;
-            if (format.Wrap != 0 && exponent > format.MaxExponent) return Overflow(format, ref environment);
+            if (format.Wrap != 0 && exponent > format.MaxExponent) return Infinite(format, ref environment);
         }
         if (inexact) environment.Raised |= FloatExceptions.Precision;
         return new(exponent, significand);
@@ -102,6 +102,14 @@ internal readonly record struct Unpacked(bool Negative, int Exponent, UInt128 Si
         significand = RoundBits(denormal, format.Precision, ref environment, out inexact, out _);
         if (inexact) environment.Raised |= FloatExceptions.Precision | (tiny ? FloatExceptions.Underflow : 0);
         return new(format.MinExponent, significand);
+    }
+
+    /// <summary>FSCALE's alone can be too large even for the wrapped exponent of an unmasked overflow.</summary>
+    private static Rounded Infinite(in FloatFormat format, ref FloatEnvironment environment)
+    {
+        environment.Raised |= FloatExceptions.Precision;
+        environment.RoundedUp = true;
+        return new(format.MaxExponent + 1, Float80.IntegerBit);
     }
 
     private Rounded Overflow(in FloatFormat format, ref FloatEnvironment environment)

@@ -30,7 +30,7 @@ internal static class Wide
 
     public static Unpacked FromFixed(bool negative, UInt128 value) => Unpacked.Normalize(negative, 0, value);
 
-    /// <summary>c0 + c1·x + c2·x² + …, or with alternating signs.</summary>
+    /// <summary>1 + c1·x + c2·x² + …, or with alternating signs, which is less than 1 for any x but zero.</summary>
     public static UInt128 Series(ReadOnlySpan<UInt128> coefficients, UInt128 x, bool alternating)
     {
         UInt128 sum = coefficients[^1];
@@ -39,7 +39,7 @@ internal static class Wide
             UInt128 term = Multiply(sum, x);
             sum = alternating ? coefficients[i] - term : coefficients[i] + term;
         }
-        return sum;
+        return alternating ? UInt128.Min(sum, One - 1) : sum;
     }
 
     /// <summary>1, 1/(first), 1/(first · next), …: the coefficients of sine, cosine and the exponential function.</summary>

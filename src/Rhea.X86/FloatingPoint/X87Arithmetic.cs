@@ -49,7 +49,7 @@ public static class X87Arithmetic
         if (classB == FloatClass.Zero)
         {
             if (classA == FloatClass.Zero) return Invalid(ref environment);
-            environment.Raised |= FloatExceptions.DivideByZero;
+            environment.Raised = (environment.Raised & ~FloatExceptions.Denormal) | FloatExceptions.DivideByZero;
             return Float80.Infinity.WithSign(negative);
         }
         if (classA == FloatClass.Zero || classB == FloatClass.Infinity) return Float80.Zero.WithSign(negative);

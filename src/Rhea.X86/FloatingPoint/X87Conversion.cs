@@ -99,7 +99,7 @@ public static class X87Conversion
                 return Float80.Infinity.WithSign(negative);
             case FloatClass.QuietNan or FloatClass.SignalingNan:
                 if (kind == FloatClass.SignalingNan) environment.Raised |= FloatExceptions.Invalid;
-                return new Float80(bits << (64 - format.Precision) | Float80.IntegerBit, 0x7FFF).Quieted.WithSign(negative);
+                return new Float80(bits << (64 - format.Precision) | Float80.IntegerBit, 0x7FFF).WithSign(negative); // arithmetic still has to tell them apart
             default:
                 if (kind == FloatClass.Denormal) environment.Raised |= FloatExceptions.Denormal;
                 Unpacked value = format.Unpack(bits);

@@ -46,10 +46,11 @@ public static class X87Logarithm
         }
         if (one || classY == FloatClass.Zero) return Float80.Zero.WithSign(y.IsNegative != IsBelowOne(x));
         Unpacked value = x.Unpack();
-        environment.Raised |= FloatExceptions.Precision; // of exact results too
-        return value.Significand << 1 == 0 // a power of two: its logarithm is exact
-            ? X87Arithmetic.Pack(Unpacked.Product(X87Conversion.FromInteger(value.Exponent).Unpack(), y.Unpack()), ref environment)
-            : Inexact(Wide.Multiply(LogarithmOf(value), y.Unpack()), ref environment);
+        if (value.Significand << 1 != 0) return Inexact(Wide.Multiply(LogarithmOf(value), y.Unpack()), ref environment);
+        Float80 product = X87Arithmetic.Pack(Unpacked.Product(X87Conversion.FromInteger(value.Exponent).Unpack(), y.Unpack()), ref environment);
+        environment.Raised |= FloatExceptions.Precision; // though the logarithm of a power of two is exact
+        if (product.Class == FloatClass.Denormal) environment.Raised |= FloatExceptions.Underflow;
+        return product;
     }
 
     /// <summary><paramref name="y"/> · log2(<paramref name="x"/> + 1), for small <paramref name="x"/>.</summary>

@@ -22,6 +22,7 @@ public static class X87Trigonometry
     {
         if (TakeSpecial(a, ref environment, out Float80 special)) return special;
         (Unpacked rest, int quadrant) = Reduce(a.Unpack());
+        if (quadrant == 0 && rest.Exponent < -Wide.FractionBits / 2) return Inexact(rest, ref environment); // hardly more than the argument
         Unpacked sine = SineOf(rest), cosine = CosineOf(rest);
         Unpacked tangent = (quadrant & 1) == 0 ? Wide.Divide(sine, cosine) : Wide.Divide(cosine with { Negative = true }, sine);
         return Inexact(tangent, ref environment);

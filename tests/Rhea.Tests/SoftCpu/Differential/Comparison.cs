@@ -15,8 +15,8 @@ internal static class Comparison
         if (soft.Vector != native.Vector) return $"exception {soft.Vector} at {soft.Ip:x}, host {native.Vector} at {native.Ip:x}";
         if (native.Vector is >= InvalidTss and <= GeneralProtection + 1 && (((ushort)soft.Error ^ (ushort)native.Error) & ~Unknown(native)) != 0)
             return $"error code {soft.Error:x}, host {native.Error:x}, exception {soft.Vector}";
-        bool large = instruction.MemorySize.GetSize() > 10; // in which order an image of the state is reached is the processor's choice
-        if (native.Vector == PageFault && soft.Cr2 >> (large ? 12 : 0) != native.Cr2 >> (large ? 12 : 0)) return $"CR2 {soft.Cr2:x}, host {native.Cr2:x}";
+        int size = instruction.MemorySize.GetSize(), choice = size > 10 ? size : 1; // in which order an image of the state is reached is the processor's choice
+        if (native.Vector == PageFault && Math.Abs((long)(soft.Cr2 - native.Cr2)) >= choice) return $"CR2 {soft.Cr2:x}, host {native.Cr2:x}";
         if (soft.Ip != native.Ip) return $"RIP {soft.Ip:x}, host {native.Ip:x}";
         return Registers(native, soft) ?? Flags(instruction, before, native, soft) ?? X87(instruction, before, native, soft) ?? Vectors(instruction, native, soft)
             ?? Memory(instruction, before, native.Border, soft.Border, CaseLayout.Border) ?? Memory(instruction, before, native.Edge, soft.Edge, CaseLayout.Edge);
@@ -64,7 +64,7 @@ internal static class Comparison
         if (Half(there) != Half(here)) return $"FCW {Half(here):x}, host {Half(there):x}";
         if (there[4] != here[4]) return $"tags {here[4]:x}, host {there[4]:x}";
         bool approximate = IsApproximate(instruction.Mnemonic), undefined = IsUndefined(instruction.Mnemonic, before);
-        int statusMask = approximate ? 0xFDFF : 0xFFFF; // C1 tells how the last place was rounded
+        int statusMask = undefined ? 0xFD07 : approximate ? 0xFDFF : 0xFFFF; // C1 tells how the last place was rounded
         if (((Half(there[2..]) ^ Half(here[2..])) & statusMask) != 0) return $"FSW {Half(here[2..]):x}, host {Half(there[2..]):x}";
         for (var i = 0; i < 8; i++)
         {

@@ -65,10 +65,6 @@ internal static class NativeProcessor
         Map(c, CaseLayout.Code, 4096, 7, FixedPrivateAnonymous);
         Map(c, CaseLayout.Data, CaseLayout.DataEnd - CaseLayout.Data, 3, FixedPrivateAnonymous);
         Map(c, AlternateStack, StackLength, 3, FixedPrivateAnonymous);
-        c.mov(edi, CaseLayout.Code);
-        c.mov(al, 0xCC);
-        c.mov(ecx, 4096);
-        c.rep.stosb();
         c.mov(eax, SigAltStack);
         c.lea(rdi, __[stack]);
         c.xor(esi, esi);
@@ -142,9 +138,11 @@ internal static class NativeProcessor
             Copy(c, 32);
         }
 
+        Fill(c, CaseLayout.Code, 4096, 0xCCCC_CCCC_CCCC_CCCC);
         c.lea(rsi, __[rbx + CpuImage.FxOffset + 512]);
         c.mov(edi, CaseLayout.Start);
         Copy(c, CaseLayout.CodeLength / 8);
+        Fill(c, CaseLayout.Data, CaseLayout.DataEnd - CaseLayout.Data, 0);
         c.mov(edi, CaseLayout.Border);
         Copy(c, CaseLayout.BorderLength / 8);
         c.mov(edi, CaseLayout.Edge);
@@ -190,6 +188,14 @@ internal static class NativeProcessor
     {
         c.mov(ecx, words);
         c.rep.movsq();
+    }
+
+    private static void Fill(Assembler c, uint at, uint length, ulong value)
+    {
+        c.mov(edi, at);
+        c.mov(ecx, length / 8);
+        c.mov(rax, value);
+        c.rep.stosq();
     }
 
     /// <summary>The smallest static executable: one segment that may be read, written and executed.</summary>

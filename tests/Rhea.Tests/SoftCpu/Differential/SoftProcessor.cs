@@ -43,6 +43,7 @@ internal sealed class SoftProcessor : IDisposable
         code.Fill(0xCC);
         before.Code.CopyTo(code[(int)(CaseLayout.Start - CaseLayout.Code)..]);
         _ram.MarkWritten(CodePage, 4096);
+        _ram.Span(DataPages, (int)(CaseLayout.DataEnd - CaseLayout.Data)).Clear();
         before.Border.CopyTo(_ram.Span(DataPages + CaseLayout.Border - CaseLayout.Data, CaseLayout.BorderLength));
         before.Edge.CopyTo(_ram.Span(DataPages + CaseLayout.Edge - CaseLayout.Data, CaseLayout.EdgeLength));
         Load(before);
