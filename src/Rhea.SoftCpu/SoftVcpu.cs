@@ -62,7 +62,7 @@ public sealed class SoftVcpu : IVcpu
 
     public void SetIntr(bool level)
     {
-        _intr = level;
+        _intr = _cpu.InterruptWaits = level;
         if (level) Notice();
     }
 
@@ -117,6 +117,7 @@ public sealed class SoftVcpu : IVcpu
             _a20 = from.State.A20;
             _cpu.TimeStamp = from.State.Tsc;
             _cpu.WriteRflags(from.State.Rflags);
+            _cpu.Attention = true;
             _cpu.Mmu.Flush();
             _cpu.Breakpoints.Update();
         }

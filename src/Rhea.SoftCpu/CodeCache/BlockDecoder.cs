@@ -257,7 +257,7 @@ internal sealed unsafe class BlockDecoder
     };
 
     /// <summary>What changes mode, privilege, tables or the interrupt flag leaves the block anyway.</summary>
-    private static bool EndsBlock(Code code) => code is Code.Hlt or Code.Sti or Code.Popfw or Code.Popfd or Code.Popfq or Code.Wrmsr
+    private static bool EndsBlock(Code code) => code is Code.Hlt or Code.Popfw or Code.Popfd or Code.Popfq or Code.Wrmsr
         or (>= Code.Mov_cr_r32 and <= Code.Mov_dr_r64) or (>= Code.Mov_Sreg_rm16 and <= Code.Mov_Sreg_r64m16)
         or Code.Invlpg_m or Code.Invpcid_r32_m128 or Code.Invpcid_r64_m128 or Code.Cpuid or Code.INVALID or Code.Rsm or Code.Popw_SS or Code.Popd_SS;
 

@@ -99,6 +99,13 @@ internal sealed unsafe class Cpu : IDisposable
         set => Volatile.Write(ref _head->Attention, value ? (byte)1 : (byte)0);
     }
 
+    /// <summary>The INTR pin is high, whatever IF says.</summary>
+    public bool InterruptWaits
+    {
+        get => Volatile.Read(ref _head->InterruptWaits);
+        set => Volatile.Write(ref _head->InterruptWaits, value);
+    }
+
     /// <summary>The last SMI came while NMIs were blocked.</summary>
     public bool SmiInsideNmi { get; set; }
 
@@ -171,9 +178,10 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>Sets all of RFLAGS; what depends on it follows.</summary>
     public void WriteRflags(ulong value)
     {
+        bool opens = (value & ~State.Rflags & Rflags.Interrupt) != 0 && InterruptWaits;
+        if (opens || (value & (Rflags.Trap | Rflags.Resume)) != 0) Attention = true;
         State.Rflags = (value & ~(ulong)Rflags.Status) | Rflags.One;
         Flags.Value = (uint)value;
-        Attention = true;
         UpdateMode();
     }
 
@@ -186,6 +194,13 @@ internal sealed unsafe class Cpu : IDisposable
     {
         State.InterruptShadow = false;
         EndsInTrap = (State.Rflags & Rflags.Trap) != 0;
+    }
+
+    /// <summary>IRET and RSM: NMIs may come again.</summary>
+    public void UnblockNmi()
+    {
+        if (State.NmiBlocked) Attention = true;
+        State.NmiBlocked = false;
     }
 
     public void EndStep()
@@ -495,7 +510,7 @@ internal sealed unsafe class Cpu : IDisposable
         BlockMode = mode;
         Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
             && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
-        (_head->Mode, _head->User) = (mode, Cpl == 3 ? (byte)1 : (byte)0);
+        (_head->Mode, _head->Level) = (mode, (byte)Cpl);
         SelectView();
     }
 

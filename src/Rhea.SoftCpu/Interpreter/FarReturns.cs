@@ -48,13 +48,13 @@ internal static class FarReturns
             Descriptors.LoadParagraph(cpu, SegmentRegister.Cs, (ushort)cs);
             cpu.State.Rip = ip;
             WriteFlags(cpu, flags, size, cpu.Cpl);
-            cpu.State.NmiBlocked = false;
+            cpu.UnblockNmi();
             return Step.Leave;
         }
 
         if (size == 4 && (flags & Rflags.Virtual8086) != 0 && cpu.Cpl == 0 && !cpu.LongMode) return ToV86(cpu, ref stack, ip, (ushort)cs, flags);
         if (!ReturnProtected(cpu, ref stack, size, 0, ip, (ushort)cs, flags)) return Step.Fault;
-        cpu.State.NmiBlocked = false;
+        cpu.UnblockNmi();
         return Step.Leave;
     }
 
@@ -139,7 +139,7 @@ internal static class FarReturns
         Descriptors.LoadParagraph(cpu, SegmentRegister.Gs, (ushort)gs);
         cpu.Rsp = (uint)esp;
         cpu.State.Rip = (ushort)ip;
-        cpu.State.NmiBlocked = false;
+        cpu.UnblockNmi();
         return Step.Leave;
     }
 

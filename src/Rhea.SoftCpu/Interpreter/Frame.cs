@@ -31,17 +31,17 @@ internal struct FrameHead
     /// <summary>Where indirect jumps look for translated code.</summary>
     public nint JumpTable;
 
-    /// <summary>With the next three, what a jump's entry must have been made under: of the TLB, the mode, the privilege.</summary>
+    /// <summary>With the next three, what a jump's entry must have been made under: of the TLB, the mode, the privilege level.</summary>
     public uint Generation;
     public BlockMode Mode;
-    public byte User;
+    public byte Level;
     private readonly byte _unused;
 
     /// <summary>Not 0: something is to be looked at before the next block. It is in no entry's key, so no indirect jump is found.</summary>
     public byte Attention;
 
     /// <summary>What a jump's entry must have, when there is nothing to look at.</summary>
-    public readonly ulong Key => Generation | (ulong)Mode << 32 | (ulong)User << 40;
+    public readonly ulong Key => Generation | (ulong)Mode << 32 | (ulong)Level << 40;
 
     /// <summary>RIP of the first byte of the page that the running code is in.</summary>
     public ulong PageIp;
@@ -65,6 +65,9 @@ internal struct FrameHead
     public uint HostMxcsr;
 
     public X87Place X87Place;
+
+    /// <summary>An interrupt waits, for IF if for nothing else.</summary>
+    public bool InterruptWaits;
 }
 
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
@@ -74,11 +77,15 @@ internal static class FrameOffset
     public static readonly ushort Zero = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.Zero));
     public static readonly ushort BlockIp = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.BlockIp));
     public static readonly ushort Rip = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rip));
+    public static readonly ushort Rflags = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rflags));
+    public static readonly ushort KernelGsBase = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.KernelGsBase));
     public static readonly ushort Mxcsr = Of((ref Frame frame) => ref Unsafe.As<uint, byte>(ref frame.State.Mxcsr));
     public static readonly short ReadTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReadTable));
     public static readonly short WriteTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.WriteTable));
     public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));
     public static readonly short JumpKey = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.Generation));
+    public static readonly short Level = OfHead((ref FrameHead head) => ref head.Level);
+    public static readonly short InterruptWaits = OfHead((ref FrameHead head) => ref Unsafe.As<bool, byte>(ref head.InterruptWaits));
     public static readonly short Attention = OfHead((ref FrameHead head) => ref head.Attention);
     public static readonly short PageIp = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.PageIp));
     public static readonly short Budget = OfHead((ref FrameHead head) => ref Unsafe.As<long, byte>(ref head.Budget));

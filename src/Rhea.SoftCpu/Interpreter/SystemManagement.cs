@@ -46,6 +46,7 @@ internal static class SystemManagement
         if ((cpu.Mmu.ReadPhysical<uint>(area + Revision) & CanMoveSmbase) != 0) state.Smbase = cpu.Mmu.ReadPhysical<uint>(area + Smbase);
         state.Smm = false;
         state.NmiBlocked = cpu.SmiInsideNmi;
+        cpu.Attention = true;
         cpu.Mmu.Flush();
         cpu.UpdateMode();
         cpu.Breakpoints.Update();

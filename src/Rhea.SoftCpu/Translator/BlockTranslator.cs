@@ -25,6 +25,7 @@ internal sealed unsafe class BlockTranslator
     private readonly Site _site;
     private readonly SpecialInstruction _special;
     private readonly StackInstruction _stack;
+    private readonly SystemInstruction _system;
     private readonly X87Instruction _x87;
     private readonly Planned[] _plan = new Planned[BlockDecoder.MaxOps];
     private readonly Dictionary<Code, HostForm> _forms = [];
@@ -39,6 +40,7 @@ internal sealed unsafe class BlockTranslator
         _special = new SpecialInstruction(_site, _memory);
         _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
+        _system = new SystemInstruction(_site, _stack);
         _x87 = new X87Instruction(_site, _memory);
         _exits = new Exits(_site, stubs);
         _jump = new JumpInstruction(_site, _memory, _stack, _exits);
@@ -53,6 +55,7 @@ internal sealed unsafe class BlockTranslator
         Divide,
         Stack,
         X87,
+        System,
         Jump,
     }
 
@@ -104,7 +107,7 @@ internal sealed unsafe class BlockTranslator
         {
             var code = (Code)ops[i].Code;
             if (!_forms.TryGetValue(code, out HostForm? form)) _forms.Add(code, form = HostForm.Of(code));
-            Kind kind = KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
+            Kind kind = _system.Fits(in ops[i], i == block->Count - 1) ? Kind.System : KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
             _plan[i] = new Planned(form, kind, 0);
             if (kind == Kind.Interpreted) interpreted++;
             else if (kind == Kind.X87) block->NeedsX87 = true;
@@ -133,7 +136,7 @@ internal sealed unsafe class BlockTranslator
         {
             Planned plan = _plan[i];
             _plan[i] = plan with { LiveFlags = live };
-            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.X87 or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
+            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.X87 or Kind.System or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
             live = shows ? Rflags.Status : (live & ~plan.Form.Writes) | plan.Form.Reads;
         }
 
@@ -161,6 +164,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case Kind.X87:
                 _x87.Emit(plan.Form, in op);
+                break;
+            case Kind.System:
+                _system.Emit(in op);
                 break;
             case Kind.Jump:
                 _jump.Emit(in op, refund);

@@ -9,10 +9,15 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
 {
     private readonly Emitter _code = site.Code;
 
-    private int Size => site.Code64 ? 8 : 4;
+    /// <summary>Of what is pushed, in bytes.</summary>
+    public int Size => site.Code64 ? 8 : 4;
 
     public bool Fits(in Op op) => (Code)op.Code switch
     {
+        Code.Push_rm64 => site.Code64 && CanReach(in op),
+        Code.Push_rm32 => !site.Code64 && CanReach(in op),
+        Code.Pop_rm64 => site.Code64 && CanReach(in op) && !IsFromStackPointer(in op),
+        Code.Pop_rm32 => !site.Code64 && CanReach(in op) && !IsFromStackPointer(in op),
         Code.Push_r64 or Code.Pop_r64 or Code.Pushq_imm8 or Code.Pushq_imm32 or Code.Leaveq => site.Code64,
         Code.Push_r32 or Code.Pop_r32 or Code.Pushd_imm8 or Code.Pushd_imm32 or Code.Leaved => !site.Code64,
         _ => false,
@@ -22,14 +27,20 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         switch ((Code)op.Code)
         {
-            case Code.Push_r64 or Code.Push_r32:
+            case Code.Push_rm64 or Code.Push_rm32 when op.Has(OpFlags.Memory):
+                EmitPushMemory(in op);
+                break;
+            case Code.Pop_rm64 or Code.Pop_rm32 when op.Has(OpFlags.Memory):
+                EmitPopMemory(in op);
+                break;
+            case Code.Push_r64 or Code.Push_r32 or Code.Push_rm64 or Code.Push_rm32:
                 Reserve();
                 int number = FrameOffset.GeneralNumber(op.R0);
                 if (HostOf(number) < 0) _code.Load(Temporary, Slot(number));
                 Store(HostOf(number) < 0 ? Temporary : HostOf(number));
                 Move(-Size);
                 break;
-            case Code.Pop_r64 or Code.Pop_r32:
+            case Code.Pop_r64 or Code.Pop_r32 or Code.Pop_rm64 or Code.Pop_rm32:
                 EmitPop(FrameOffset.GeneralNumber(op.R0));
                 break;
             case Code.Leaveq or Code.Leaved:
@@ -65,6 +76,35 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
 
     /// <summary>Moves the stack pointer, and no flags.</summary>
     public void Move(int bytes) => _code.Lea(StackPointer, new HostAddress(StackPointer, bytes), site.Code64);
+
+    private bool CanReach(in Op op) => !op.Has(OpFlags.Memory) || memory.CanReach(in op);
+
+    /// <summary>The address of what POP writes is computed with the stack pointer that it leaves.</summary>
+    private static bool IsFromStackPointer(in Op op) => op.Has(OpFlags.Memory) && op.Base == FrameOffset.General(4);
+
+    private void EmitPushMemory(in Op op)
+    {
+        var kept = new HostAddress(State, FrameOffset.Scratch);
+        memory.Reach(in op, Size, write: false);
+        _code.Op(0x8B, site.Code64, Temporary, new HostAddress(Address));
+        _code.Store(in kept, Temporary);
+        Reserve();
+        _code.Load(Temporary, in kept);
+        Store(Temporary);
+        Move(-Size);
+    }
+
+    private void EmitPopMemory(in Op op)
+    {
+        var kept = new HostAddress(State, FrameOffset.Scratch);
+        Top();
+        _code.Op(0x8B, site.Code64, Temporary, new HostAddress(Address));
+        _code.Store(in kept, Temporary);
+        memory.Reach(in op, Size, write: true);
+        _code.Load(Temporary, in kept);
+        Store(Temporary);
+        Move(Size);
+    }
 
     private void EmitPop(int number)
     {

@@ -10,6 +10,9 @@ namespace Rhea.SoftCpu.Translator;
 /// </remarks>
 internal sealed class Stubs
 {
+    /// <summary>What a callback returns up to this is a reason to leave, what is above an address of code to go on at.</summary>
+    public const int LastReason = 15;
+
     private const int Vectors = 16;
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
 
@@ -105,15 +108,19 @@ internal sealed class Stubs
         _code.Constant(Rax, (ulong)function);
         _code.Bytes([0xFF, 0xD0]); // call rax
         _code.Arithmetic(0, true, Rsp, 8);
-        _code.Op(0x85, false, Rax, Rax);
-        int leave = _code.Jump(Condition.NotEqual);
+        _code.Op(0x85, true, Rax, Rax);
+        int elsewhere = _code.Jump(Condition.NotEqual);
         if (x87) MoveX87(restore: true);
         Fill();
         if (flags) LoadFlags(_code);
         _code.Byte(0xC3);
-        _code.Bind(leave);
+        _code.Bind(elsewhere);
         _code.Arithmetic(0, true, Rsp, 8); // the return address
-        _code.JumpTo(_leave);
+        _code.Arithmetic(7, true, Rax, LastReason);
+        _code.PointAt(_code.Jump(Condition.BelowOrEqual), _leave);
+        _code.Move(R10, Rax);
+        Fill();
+        _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
     }
 
     /// <summary>All of the guest's registers to the frame, and the host's MXCSR and x87 control word back.</summary>
@@ -163,7 +170,7 @@ internal sealed class Stubs
     }
 }
 
-/// <summary>Functions that generated code calls: (frame, op) → 0 to go on, else what the way out returns.</summary>
+/// <summary>Functions that generated code calls: (frame, op) → 0 to go on behind the op, what the way out returns, or where to go on.</summary>
 /// <param name="Interpret">Runs the op.</param>
 /// <param name="InterpretX87">Runs the op, then fills the image of the x87 registers.</param>
 /// <param name="StartX87">Fills the image of the x87 registers.</param>

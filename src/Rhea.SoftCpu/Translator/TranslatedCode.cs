@@ -33,8 +33,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         _cpu = cpu;
         _code = new Emitter(_memory.WriteAddress, MemoryBytes);
-        _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, int>)&Interpret,
-            (nint)(delegate* unmanaged<nint, Op*, int>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, int>)&StartX87));
+        _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
+            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87));
         _firstBlock = _code.Position;
         _translator = new BlockTranslator(_code, _stubs, arena);
         _handle = GCHandle.Alloc(this);
@@ -50,9 +50,11 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>The longest block still fits.</summary>
     public bool HasRoom => _code.Room >= BlockTranslator.MaxBytes;
 
+    /// <summary>The block can run as translated code.</summary>
+    public bool CanRun(Block* block) => CanRunMode && (!block->NeedsX87 || HostX87.CanHold(in _cpu.State));
+
     /// <summary>Code of this mode can be translated, and its floating-point exceptions are masked, so that the host's are.</summary>
-    public bool CanRun(Block* block) => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions
-        && (!block->NeedsX87 || HostX87.CanHold(in _cpu.State));
+    private bool CanRunMode => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions;
 
     public void Translate(Block* block)
     {
@@ -122,20 +124,20 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     /// <summary>What generated code calls for an instruction that it does not do itself.</summary>
     [UnmanagedCallersOnly]
-    private static int Interpret(nint frame, Op* op) => Of(frame).TryInterpret(op);
+    private static nint Interpret(nint frame, Op* op) => Of(frame).TryInterpret(op);
 
     /// <summary>The same in the middle of x87 instructions.</summary>
     [UnmanagedCallersOnly]
-    private static int InterpretX87(nint frame, Op* op)
+    private static nint InterpretX87(nint frame, Op* op)
     {
         TranslatedCode code = Of(frame);
-        int result = code.TryInterpret(op);
+        nint result = code.TryInterpret(op);
         return result != Continue ? result : code.GiveX87() ? Continue : code.Leave(op, op->NextOffset, op->Number + 1);
     }
 
     /// <summary>What generated code calls before it uses the host's x87 unit.</summary>
     [UnmanagedCallersOnly]
-    private static int StartX87(nint frame, Op* op)
+    private static nint StartX87(nint frame, Op* op)
     {
         TranslatedCode code = Of(frame);
         return code.GiveX87() ? Continue : code.Leave(op, op->Offset, op->Number);
@@ -143,7 +145,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     private static TranslatedCode Of(nint frame) => (TranslatedCode)GCHandle.FromIntPtr(((FrameHead*)frame - 1)->Handle).Target!;
 
-    private int TryInterpret(Op* op)
+    private nint TryInterpret(Op* op)
     {
         try
         {
@@ -156,7 +158,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         }
     }
 
-    private int Interpret(Op* op)
+    private nint Interpret(Op* op)
     {
         ref FrameHead head = ref _cpu.Head;
         ref CpuState state = ref _cpu.State;
@@ -173,11 +175,22 @@ internal sealed unsafe class TranslatedCode : IDisposable
         else if (step != Step.Leave) state.Rip = Clip(_cpu.BlockIp + op->Offset);
         int done = op->Number + (step is Step.Next or Step.Leave ? 1 : 0);
         if (Counts) head.Budget += block->Count - done;
-        return step == Step.Fault ? Faulted : Left;
+        return step == Step.Fault ? Faulted : step == Step.Stop ? Left : GoOn();
+    }
+
+    /// <summary>The address of the code for the instruction at RIP, if it is known and can run at once.</summary>
+    private nint GoOn()
+    {
+        ref FrameHead head = ref _cpu.Head;
+        ulong ip = _cpu.State.Rip;
+        JumpPlace* place = _jumps + Exits.LookupIndex(ip);
+        if (place->Ip != ip || place->Key != head.Key || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
+        head.PageIp = place->PageIp;
+        return place->Code;
     }
 
     /// <summary>Leaves a block before it has ended, with RIP so many bytes from its start.</summary>
-    private int Leave(Op* op, int offset, int done)
+    private nint Leave(Op* op, int offset, int done)
     {
         ref FrameHead head = ref _cpu.Head;
         Block* block = (Block*)(op - op->Number) - 1;

@@ -1,0 +1,130 @@
+using Iced.Intel;
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu.Interpreter;
+using Rhea.X86;
+using static Rhea.SoftCpu.Translator.GuestRegister;
+
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>What a kernel does all the time at level 0: PUSHF, POPF, CLI, STI, SWAPGS.</summary>
+internal sealed class SystemInstruction(Site site, StackInstruction stack)
+{
+    /// <summary>What POPF may change here besides the status flags is IF.</summary>
+    private const int Rare = (int)(Rflags.Trap | Rflags.Direction | Rflags.Iopl | Rflags.NestedTask | Rflags.Resume | Rflags.Virtual8086
+        | Rflags.AlignmentCheck | Rflags.VirtualInterrupt | Rflags.VirtualInterruptPending | Rflags.Id);
+
+    private const int LowStatus = (int)(Rflags.Status & 0xFF), OverflowBit = 11, LahfShift = 8;
+
+    private readonly Emitter _code = site.Code;
+
+    private static HostAddress Flags => new(State, FrameOffset.Rflags);
+
+    /// <summary>The byte of RFLAGS with IF, which is its second bit.</summary>
+    private static HostAddress InterruptFlag => new(State, FrameOffset.Rflags + 1);
+
+    /// <param name="op">The instruction.</param>
+    /// <param name="last">Of its block: behind STI one instruction follows before anything can interrupt.</param>
+    public bool Fits(in Op op, bool last) => (Code)op.Code switch
+    {
+        Code.Cli => true,
+        Code.Sti => !last,
+        Code.Swapgs or Code.Pushfq or Code.Popfq => site.Code64,
+        Code.Pushfd or Code.Popfd => !site.Code64,
+        _ => false,
+    };
+
+    public void Emit(in Op op)
+    {
+        switch ((Code)op.Code)
+        {
+            case Code.Cli:
+                NeedLevel0();
+                _code.Op(0x80, false, 4, InterruptFlag); // and
+                _code.Byte(~2);
+                break;
+            case Code.Sti:
+                NeedLevel0();
+                NeedNoInterrupt();
+                _code.Op(0x80, false, 1, InterruptFlag); // or
+                _code.Byte(2);
+                break;
+            case Code.Swapgs:
+                EmitSwapGs();
+                break;
+            case Code.Pushfq or Code.Pushfd:
+                EmitPush();
+                break;
+            default:
+                EmitPop();
+                break;
+        }
+    }
+
+    private void EmitSwapGs()
+    {
+        NeedLevel0();
+        HostAddress active = new(State, FrameOffset.SegmentBase(SegmentRegister.Gs)), other = new(State, FrameOffset.KernelGsBase);
+        _code.Load(Address, in active);
+        _code.Load(Temporary, in other);
+        _code.Store(in active, Temporary);
+        _code.Store(in other, Address);
+    }
+
+    private void EmitPush()
+    {
+        stack.Reserve();
+        site.Flags.Need();
+        _code.Bytes([0x9C, 0x41, 0x5B]); // pushfq; pop r11
+        _code.Arithmetic(4, false, Temporary, (int)Rflags.Status);
+        _code.Op(0x0B, true, Temporary, Flags);
+        site.Flags.Release();
+        stack.Store(Temporary);
+        stack.Move(-stack.Size);
+    }
+
+    private void EmitPop()
+    {
+        stack.Top();
+        CheckLevel0();
+        _code.Load32(Temporary, new HostAddress(Address));
+        _code.Op(0x33, false, Temporary, Flags);
+        _code.Op(0xF7, false, 0, Temporary); // test
+        _code.Int32(Rare);
+        site.Miss(_code.Jump(Condition.NotEqual));
+        _code.Op(0xF6, false, 0, new HostAddress(Address, 1)); // test of IF
+        _code.Byte(2);
+        int closed = _code.Jump(Condition.NotEqual ^ 1);
+        NeedNoInterrupt();
+        _code.Bind(closed);
+        _code.Arithmetic(4, false, Temporary, (int)Rflags.Interrupt);
+        _code.Op(0x31, false, Temporary, Flags); // xor
+        _code.Load32(Temporary, new HostAddress(Address));
+        _code.Move32(Address, Temporary);
+        _code.ShiftRight(Address, OverflowBit);
+        _code.Arithmetic(4, false, Address, 1);
+        _code.Arithmetic(4, false, Temporary, LowStatus);
+        _code.Arithmetic(1, false, Temporary, (int)Rflags.One);
+        _code.ShiftLeft(Temporary, LahfShift);
+        _code.Op(0x0B, false, Temporary, Address);
+        _code.StoreWord(new HostAddress(State, FrameOffset.Flags), Temporary);
+        stack.Move(stack.Size);
+    }
+
+    private void NeedLevel0()
+    {
+        site.Flags.Release();
+        CheckLevel0();
+    }
+
+    private void CheckLevel0() => NeedZero(FrameOffset.Level);
+
+    /// <summary>With IF an interrupt that waits would come in.</summary>
+    private void NeedNoInterrupt() => NeedZero(FrameOffset.InterruptWaits);
+
+    private void NeedZero(int offset)
+    {
+        _code.Op(0x80, false, 7, new HostAddress(State, offset));
+        _code.Byte(0);
+        site.Miss(_code.Jump(Condition.NotEqual));
+    }
+}
