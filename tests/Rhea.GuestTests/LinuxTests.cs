@@ -22,6 +22,24 @@ public class LinuxTests
         Assert.DoesNotContain("ACPI BIOS Error", rhea.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>With all that the processor offers the kernel uses PCIDs, five levels of page tables, SMAP, XSAVE and AVX, and patches itself for them.</summary>
+    [Theory]
+    [InlineData("max", "avx2", "la57", "pcid")]
+    [InlineData("EPYC", "sha_ni", "xsavec", "topoext")]
+    [InlineData("Haswell", "fma", "invpcid", "movbe")]
+    public async Task The_cloud_kernel_uses_what_the_processor_offers(string cpu, params string[] features)
+    {
+        Assert.SkipWhen(Quick && cpu != "max", "not in a quick run");
+        await using Emulator rhea = Cloud("-- grep -m1 flags /proc/cpuinfo; dmesg | grep -c -e 'Oop[s]:' -e 'BU[G]:' -e 'WARNIN[G]:' | sed 's/^/complaints: /'", "-cpu", cpu, "-smp", "2");
+
+        await rhea.WaitFor("complaints: 0");
+
+        Assert.Equal(0, await rhea.Exit());
+        string flags = rhea.Output.Split('\n').Single(line => line.StartsWith("flags", StringComparison.Ordinal));
+        string[] words = flags.Split(' ', '\r');
+        Assert.All(features, feature => Assert.Contains(feature, words));
+    }
+
     [Fact]
     public async Task The_pae_kernel_reaches_userspace_and_powers_off()
     {

@@ -77,9 +77,9 @@ internal static class SegmentInstructions
     public static Step ArplMemory(Cpu cpu, in Op op)
     {
         if (cpu.RealSegments) return cpu.Fault(ExceptionVector.InvalidOpcode);
-        if (!cpu.LoadForUpdate(in op, out ushort value)) return Step.Fault;
-        bool raises = (value & 3) < (cpu.Get<ushort>(op.R1) & 3);
-        cpu.Update(raises ? (ushort)((value & ~3) | (cpu.Get<ushort>(op.R1) & 3)) : value);
+        if (!cpu.Load(in op, out ushort value)) return Step.Fault;
+        bool raises = (value & 3) < (cpu.Get<ushort>(op.R1) & 3); // else nothing is written, and it need not be writable
+        if (raises && !cpu.Store(in op, (ushort)((value & ~3) | (cpu.Get<ushort>(op.R1) & 3)))) return Step.Fault;
         return SetZero(cpu, raises);
     }
 

@@ -12,14 +12,14 @@ public sealed class CpuModel
 {
     /// <summary>What the software processor implements: nothing is offered that does not work.</summary>
     private const string Implemented = "fpu de pse tsc msr pae cx8 apic sep pge cmov pat mmx fxsr sse sse2 pni hypervisor mce mca mtrr pse36 clflush cx16 syscall nx lm "
-        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip pcid invpcid la57 rdtscp mmxext ss acpi "
-        + "3dnowprefetch pdpe1gb arat ht erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
+        + "lahf-lm cr8legacy tsc-adjust tsc-deadline x2apic popcnt movbe fsgsbase smep smap umip pcid invpcid la57 topoext rdtscp mmxext ss acpi "
+        + "3dnowprefetch pdpe1gb arat erms clflushopt clwb monitor abm bmi1 bmi2 adx rdrand rdseed rdpid "
         + "ssse3 sse4.1 sse4.2 sse4a aes pclmulqdq sha-ni xsave xsaveopt xsavec xgetbv1 avx avx2 fma f16c vaes vpclmulqdq";
 
     /// <summary>The model that has all there is.</summary>
     public const string MaxName = "max";
 
-    private static readonly CpuDefinition Max = new(MaxName, "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_000A, Implemented);
+    private static readonly CpuDefinition Max = new(MaxName, "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_001E, Implemented);
 
     private readonly CpuDefinition _definition;
     private readonly uint[] _features;
@@ -122,33 +122,31 @@ public sealed class CpuModel
         (uint family, uint modelNumber) = (_definition.Family, _definition.Model);
         uint signature = _definition.Stepping | (modelNumber & 15) << 4 | modelNumber >> 4 << 16 | (family > 15 ? 0xF00 | (family - 15) << 20 : family << 8);
         uint level = Math.Max(_definition.Level, features[(int)FeatureWord.Leaf7Ebx] != 0 ? 7u : 0);
-        bool amd = _definition.Vendor == "AuthenticAMD", many = topology.LogicalPerPackage > 1;
+        bool amd = _definition.Vendor == "AuthenticAMD", many = topology.LogicalPerDie > 1;
+        if (!amd && topology.Dies > 1) level = Math.Max(level, 0x1F);
         uint edx = features[(int)FeatureWord.Leaf1Edx] | (many ? 1u << 28 : 0);
-        uint clflush = (edx >> 19 & 1) * 8 << 8;
+        const uint clflush = 8 << 8; // of eight bytes, whether it is there or not
         uint commonEdx = amd ? features[0] & 0x0183_F3FF : 0; // AMD repeats leaf 1's bits
         var leaves = new List<CpuidLeaf>
         {
             Vendor(0, level),
-            new(1, 0, signature, (uint)topology.ApicId << 24 | (many ? (uint)topology.LogicalPerPackage << 16 : 0) | clflush, features[(int)FeatureWord.Leaf1Ecx], edx),
-            new(2, 0, amd ? 0 : 1u, 0, amd ? 0 : 0x4Du, amd ? 0 : 0x2C_307Du),
+            new(1, 0, signature, (uint)topology.ApicId << 24 | (many ? (uint)topology.LogicalPerDie << 16 : 0) | clflush, features[(int)FeatureWord.Leaf1Ecx], edx),
             new(5, 0, 0, 0, 3, 0), // MWAIT ends with an interrupt even where they are masked
             new(6, 0, features[(int)FeatureWord.Leaf6Eax], 0, 0, 0),
             new(7, 0, 0, features[(int)FeatureWord.Leaf7Ebx], features[(int)FeatureWord.Leaf7Ecx], features[(int)FeatureWord.Leaf7Edx]),
-            new(0xB, 0, (uint)topology.ThreadBits, (uint)topology.Threads, 0x100, (uint)topology.ApicId),
-            new(0xB, 1, (uint)topology.PackageBits, (uint)topology.LogicalPerPackage, 0x201, (uint)topology.ApicId),
-            new(0xB, 2, 0, 0, 2, (uint)topology.ApicId),
             Text(0x4000_0000, 0x4000_0001, "TCGTCGTCGTCG"),
             new(0x4000_0001, 0, 0, 0, 0, 0),
             Vendor(0x8000_0000, _definition.ExtendedLevel),
             new(0x8000_0001, 0, signature, 0, features[(int)FeatureWord.Extended1Ecx] | (amd && many ? 2u : 0), features[(int)FeatureWord.Extended1Edx] | commonEdx),
             Brand(0), Brand(1), Brand(2),
-            new(0x8000_0005, 0, 0x01FF_01FF, 0x01FF_01FF, 0x4002_0140, 0x4002_0140),
-            new(0x8000_0006, 0, 0, 0x4200_4200, 0x0200_8140, 0x0080_8140),
             new(0x8000_0007, 0, 0, 0, 0, 0),
-            new(0x8000_0008, 0, AddressBits(features), 0, many ? (uint)topology.LogicalPerPackage - 1 : 0, 0),
+            new(0x8000_0008, 0, AddressBits(features), 0, many ? (uint)topology.PackageBits << 12 | (uint)topology.LogicalPerDie - 1 : 0, 0),
         };
         leaves.AddRange(ExtendedState(features));
-        if (!amd) AddCaches(leaves, topology);
+        leaves.AddRange(Places(topology, amd || _definition.ExtendedLevel >= 0x8000_001E));
+        Caches caches = Caches.Of(_definition.Name);
+        leaves.AddRange(caches.Amd(topology));
+        if (!amd) leaves.AddRange(caches.Intel(topology));
         return leaves;
     }
 
@@ -161,15 +159,22 @@ public sealed class CpuModel
         return avx ? [parts, forms, new CpuidLeaf(0xD, 2, 256, 576, 0, 0)] : [parts, forms];
     }
 
-    /// <summary>Leaf 4: 32 KiB of data and of code and 4 MiB for each core, 16 MiB for all (the "legacy" caches).</summary>
-    private static void AddCaches(List<CpuidLeaf> leaves, Topology topology)
+    /// <summary>Which thread of which core of which die it is, in the leaves of either maker.</summary>
+    private static IEnumerable<CpuidLeaf> Places(Topology topology, bool asAmd)
     {
-        uint cores = (uint)(topology.CoresPerPackage - 1) << 26, sharedByCore = (uint)(topology.Threads - 1) << 14;
-        uint sharedByAll = ((1u << topology.PackageBits) - 1) << 14;
-        leaves.Add(new CpuidLeaf(4, 0, 0x121 | sharedByCore | cores, 0x1C0_003F, 63, 1));
-        leaves.Add(new CpuidLeaf(4, 1, 0x122 | sharedByCore | cores, 0x1C0_003F, 63, 1));
-        leaves.Add(new CpuidLeaf(4, 2, 0x143 | sharedByCore | cores, 0x3C0_003F, 4095, 1));
-        leaves.Add(new CpuidLeaf(4, 3, 0x163 | sharedByAll | cores, 0x3C0_003F, 16383, 6));
+        uint id = (uint)topology.ApicId;
+        yield return new(0xB, 0, (uint)topology.ThreadBits, (uint)topology.Threads, 0x100, id);
+        yield return new(0xB, 1, (uint)topology.PackageBits, (uint)topology.LogicalPerDie, 0x201, id);
+        yield return new(0xB, 2, 0, 0, 2, id);
+        if (asAmd)
+        {
+            yield return new(0x8000_001E, 0, id, (uint)(topology.Threads - 1) << 8 | (uint)topology.Core, (uint)(topology.Dies - 1) << 8 | (uint)topology.Die, 0);
+            yield break;
+        }
+
+        yield return new(0x1F, 0, (uint)topology.ThreadBits, (uint)topology.Threads, 0x100, id);
+        yield return new(0x1F, 1, (uint)topology.DieShift, (uint)topology.LogicalPerDie, 0x201, id);
+        yield return new(0x1F, 2, (uint)topology.PackageBits, (uint)(topology.LogicalPerDie * topology.Dies), 0x502, id);
     }
 
     /// <summary>Physical and linear: 40 and 48 in long mode, or 57 with five levels of tables.</summary>
@@ -213,35 +218,4 @@ public sealed class CpuModel
 
         return row[^1];
     }
-}
-
-/// <summary>A processor's place: thread, core, die, socket, and the APIC id that spells it out in fields of whole bits.</summary>
-public sealed class Topology
-{
-    public Topology(SmpConfig smp, int index)
-    {
-        (Threads, int cores, int dies) = (smp.Threads, smp.Cores, smp.Dies);
-        ThreadBits = Bits(Threads);
-        int coreBits = Bits(cores), dieBits = Bits(dies);
-        PackageBits = ThreadBits + coreBits + dieBits;
-        CoresPerPackage = cores * dies;
-        LogicalPerPackage = Threads * CoresPerPackage;
-        int thread = index % Threads, core = index / Threads % cores, die = index / (Threads * cores) % dies, socket = index / LogicalPerPackage;
-        ApicId = thread | core << ThreadBits | die << (ThreadBits + coreBits) | socket << PackageBits;
-    }
-
-    public int Threads { get; }
-
-    public int CoresPerPackage { get; }
-
-    public int LogicalPerPackage { get; }
-
-    /// <summary>Bits of the APIC id that number the threads of a core, and the threads of a package.</summary>
-    public int ThreadBits { get; }
-
-    public int PackageBits { get; }
-
-    public int ApicId { get; }
-
-    private static int Bits(int count) => count <= 1 ? 0 : BitOperations.Log2((uint)count - 1) + 1;
 }
