@@ -102,8 +102,12 @@ public sealed class VirtualMachine : IDisposable
     public void Start()
     {
         if (_thread is not null) return;
+        var turns = new TaskCompletionSource();
+        if (!Configuration.StartsPaused) Machine.Request(Machine.Start);
+        Machine.Request(turns.SetResult);
         _thread = new Thread(Main) { IsBackground = true, Name = "machine" };
         _thread.Start();
+        turns.Task.Wait(); // from now on what others want of the machine is done on that thread
     }
 
     public void Pause() => Machine.Invoke(() => Machine.Stop());
@@ -203,9 +207,7 @@ public sealed class VirtualMachine : IDisposable
     {
         try
         {
-            if (!Configuration.StartsPaused) Machine.Start();
-            MachineEnd end = Machine.Run(_stop.Token);
-            _ended.SetResult(end);
+            _ended.SetResult(Machine.Run(_stop.Token));
         }
         catch (Exception error)
         {

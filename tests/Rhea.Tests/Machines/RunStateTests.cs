@@ -41,4 +41,18 @@ public sealed class RunStateTests : IDisposable
         using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
         Assert.Equal(new MachineEnd(ShutdownCause.DebugExit, (0x11 << 1) | 1), pc.Machine.Run(late.Token));
     }
+
+    [Fact]
+    public void A_pause_right_after_power_on_is_a_pause()
+    {
+        for (var i = 0; i < 20; i++)
+        {
+            using VirtualMachine pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-display", "none", "-nic", "none");
+            pc.Start();
+
+            pc.Pause();
+
+            Assert.Equal(RunState.Paused, pc.State);
+        }
+    }
 }
