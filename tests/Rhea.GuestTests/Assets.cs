@@ -16,6 +16,8 @@ internal static class Assets
 
     public static string PaeInitrd => Guest("686/initrd.gz");
 
+    public static string Xen => Guest("xen/xen");
+
     public static string GrubCd => Installed("/usr/lib/grub-rescue/grub-rescue-cdrom.iso", "grub-rescue-pc");
 
     /// <summary>A file of a Debian package.</summary>

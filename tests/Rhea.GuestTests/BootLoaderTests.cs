@@ -17,6 +17,33 @@ public class BootLoaderTests
         await rhea.WaitForScreen("grub>");
     }
 
+    /// <summary>GRUB's tests of itself: arithmetic, cryptography, and the checksum of what each video mode shows. Some fail in QEMU too.</summary>
+    [Fact]
+    public async Task Grubs_own_tests_end_as_in_qemu()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        Directory.CreateDirectory(folder["cd/boot/grub"]);
+        await File.WriteAllTextAsync(folder["cd/boot/grub/grub.cfg"], """
+            serial --unit=0 --speed=115200
+            terminal_output serial
+            for m in functional_test exfctest bswap_test cmdline_cat_test cmp_test ctz_test div_test legacy_password_test mul_test pbkdf2_test \
+                setjmp_test shift_test signature_test sleep_test strtoull_test videotest_checksum xnu_uuid_test; do insmod $m; done
+            functional_test
+            echo the-end
+            """, TestContext.Current.CancellationToken);
+        HostProgram.Run(Assets.Installed("/usr/bin/grub-mkrescue", "grub-common"), "-o", folder["iso"], folder["cd"]);
+        string[] options = ["-display", "none", "-nic", "none", "-serial", "stdio", "-cdrom", folder["iso"], "-boot", "d"];
+
+        await using Emulator rhea = Emulator.Rhea(options), qemu = Emulator.Qemu(options);
+        await rhea.WaitFor("the-end");
+        await qemu.WaitFor("the-end");
+
+        Assert.Contains("videotest_checksum: PASS", rhea.Output, StringComparison.Ordinal);
+        Assert.Equal(Results(qemu), Results(rhea));
+
+        static string Results(Emulator emulator) => emulator.Output[..emulator.Output.IndexOf("the-end", StringComparison.Ordinal)];
+    }
+
     [Fact]
     public async Task Grub_from_a_disk_shows_its_menu()
     {
@@ -35,6 +62,17 @@ public class BootLoaderTests
         await using Emulator rhea = Emulator.Rhea([.. Screen, "-drive", $"file={folder["disk"]},format=raw"]);
 
         await rhea.WaitForScreen("Second of two");
+    }
+
+    [Fact]
+    public async Task Ipxe_reaches_its_prompt()
+    {
+        await using Emulator rhea = Emulator.Rhea([.. Screen, "-kernel", Assets.Installed("/boot/ipxe.lkrn", "ipxe")]);
+
+        await rhea.WaitForScreen("Press Ctrl-B");
+        await rhea.Monitor("sendkey ctrl-b");
+
+        await rhea.WaitForScreen("iPXE>");
     }
 
     [Theory]

@@ -51,6 +51,22 @@ public class LinuxTests
         Assert.Equal(0, await rhea.Exit());
     }
 
+    /// <summary>With neither ACPI tables nor some or all of the APICs: the PC of 1996.</summary>
+    [Theory]
+    [InlineData("acpi=off noapic", "XT-PIC")]
+    [InlineData("nolapic", "XT-PIC")]
+    [InlineData("acpi=off", "timer")]
+    public async Task The_pae_kernel_runs_on_the_old_interrupt_controllers(string options, string controller)
+    {
+        Assert.SkipWhen(Quick, "not in a quick run");
+        await using Emulator rhea = Linux(Assets.PaeKernel, Assets.PaeInitrd, $"{options} -- cat /proc/interrupts");
+
+        await rhea.WaitFor("on i686, 1 processor(s)");
+        await rhea.WaitFor("guest: status 0"); // which is as far as it gets without ACPI: it cannot power off
+
+        Assert.Contains(controller, rhea.Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_reboot_starts_the_firmware_again()
     {

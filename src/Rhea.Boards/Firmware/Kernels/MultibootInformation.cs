@@ -48,7 +48,7 @@ internal sealed class MultibootInformation
         Put(Structure, HasMemory | HasDevice | HasCommandLine | HasModules | HasMemoryMap | HasLoaderName);
         Put(Structure + 12, FirstDisk, AddText(commandLine), (uint)modules.Count, Start + (uint)table);
         Put(Structure + 48, MemoryMap);
-        Put(Structure + 64, AddText("rhea"));
+        Put(Structure + 64, AddText("qemu"));
         byte[] step = AssembleStep();
         for (var i = 0; i < step.Length; i++) _bytes[Step + i] = step[i];
         if (_bytes.Count > MaxLength) throw new ConfigException("the command lines of kernel and modules are too long: 64 KiB in all are the most");
