@@ -476,7 +476,8 @@ public class SystemTests
 
     private static bool IsGate(int access) => (access & 0x1F) is 4 or 5 or 6 or 7 or 0xC or 0xE or 0xF;
 
-    private static async Task AgreesWithQemu(SystemCode system, string cpu = "qemu64", string smp = "1")
+    /// <summary>Runs it here and in QEMU, and compares what it prints.</summary>
+    internal static async Task AgreesWithQemu(SystemCode system, string cpu = "qemu64", string smp = "1")
     {
         using TemporaryFolder folder = Assets.Folder();
         await File.WriteAllBytesAsync(folder["rom"], system.Build(), TestContext.Current.CancellationToken);

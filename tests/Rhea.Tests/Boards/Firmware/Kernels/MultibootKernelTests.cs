@@ -60,7 +60,7 @@ public sealed class MultibootKernelTests : IDisposable
 
         Assert.Equal(0x24Fu, Info(0));
         Assert.Equal($"{_directory}/kernel verbose", TextAt(Info(16)));
-        Assert.Equal("rhea", TextAt(Info(64)));
+        Assert.Equal("qemu", TextAt(Info(64)));
         Assert.Equal((0u, 0x2_0000u), (Info(20), Info(48)));
     }
 
