@@ -30,6 +30,9 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
 
     internal AddressSpace SmmMemory => _smmMemory!;
 
+    /// <summary>There is more than one processor.</summary>
+    internal bool HasSeveral => _vcpus.Count > 1;
+
     /// <summary>Held by a locked access that the host cannot make atomic.</summary>
     internal Lock SplitLock { get; } = new();
 
@@ -44,6 +47,7 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
     {
         var vcpu = new SoftVcpu(this, index, model, bus);
         _vcpus.Add(vcpu);
+        foreach (SoftVcpu other in _vcpus) other.Hold(_ => { }); // their code was for one processor
         return vcpu;
     }
 

@@ -153,7 +153,7 @@ internal static class ControlRegisters
         if ((cpu.State.Cr4 & Cr4.Pcid) != 0) value &= ~KeepsTranslations;
         if (cpu.LongMode && value >> cpu.Mmu.PhysicalBits != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
         cpu.State.Cr3 = value;
-        cpu.Mmu.Flush();
+        cpu.Mmu.FlushLocal();
         return true;
     }
 

@@ -32,7 +32,7 @@ internal sealed unsafe class Engine : IDisposable
     public Step Run(ref long budget)
     {
         if (_cpu.StepsOne) return RunOne(ref budget);
-        if (_translated != null && _translated.Counts != budget < Endless) CountInstructions(budget < Endless);
+        if (_translated != null) SetKind(new TranslationKind(Counts: budget < Endless, Atomic: _cpu.Accelerator.HasSeveral));
         while (budget > 0)
         {
             Block* block = Cache.Find();
@@ -76,10 +76,11 @@ internal sealed unsafe class Engine : IDisposable
         return block->Entry != 0;
     }
 
-    private void CountInstructions(bool counts)
+    private void SetKind(TranslationKind kind)
     {
+        if (_translated!.Kind == kind) return;
         Cache.Clear();
-        _translated!.Counts = counts;
+        _translated.Kind = kind;
     }
 
     /// <summary>Exactly one instruction: at the end of a budget, in an interrupt shadow, when single-stepping, at a segment's limit.</summary>

@@ -73,11 +73,18 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Scan(Cpu cpu, in Op op)
     {
         if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return ScanOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0; left--)
+        for (int left = AtOnce; Count(cpu, in op) != 0;)
         {
             if (left <= 0) return Again(cpu, in op);
-            if (!ScanOne(cpu, in op)) return Step.Fault;
-            SetCount(cpu, in op, Count(cpu, in op) - 1);
+            int done = ScanMany(cpu, in op);
+            if (done == 0)
+            {
+                if (!ScanOne(cpu, in op)) return Step.Fault;
+                done = 1;
+            }
+
+            SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
+            left -= done;
             if (cpu.Flags.Zero == op.Has(OpFlags.RepNe)) break;
         }
 
@@ -87,11 +94,18 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Compare(Cpu cpu, in Op op)
     {
         if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return CompareOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0; left--)
+        for (int left = AtOnce; Count(cpu, in op) != 0;)
         {
             if (left <= 0) return Again(cpu, in op);
-            if (!CompareOne(cpu, in op)) return Step.Fault;
-            SetCount(cpu, in op, Count(cpu, in op) - 1);
+            int done = CompareMany(cpu, in op);
+            if (done == 0)
+            {
+                if (!CompareOne(cpu, in op)) return Step.Fault;
+                done = 1;
+            }
+
+            SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
+            left -= done;
             if (cpu.Flags.Zero == op.Has(OpFlags.RepNe)) break;
         }
 
@@ -207,6 +221,36 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         MemoryMarshal.Cast<byte, T>(to[..length]).Fill(cpu.Get<T>(0));
         Advance(cpu, in op, Rdi, length);
         return length / Size;
+    }
+
+    /// <summary>Upwards, within one page: so many elements were looked at, the last of which set the flags; 0 when it is not that simple.</summary>
+    private static int ScanMany(Cpu cpu, in Op op)
+    {
+        if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
+        ReadOnlySpan<T> elements = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
+        if (elements.IsEmpty) return 0;
+        T wanted = cpu.Get<T>(0);
+        int end = op.Has(OpFlags.RepNe) ? elements.IndexOf(wanted) : elements.IndexOfAnyExcept(wanted);
+        int done = end < 0 ? elements.Length : end + 1;
+        CmpOperation.Apply(ref cpu.Flags, wanted, elements[done - 1]);
+        Advance(cpu, in op, Rdi, done * Size);
+        return done;
+    }
+
+    /// <summary>The same of two strings, as long as they are equal.</summary>
+    private static int CompareMany(Cpu cpu, in Op op)
+    {
+        if (op.Has(OpFlags.RepNe) || Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
+        if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
+        ReadOnlySpan<T> left = MemoryMarshal.Cast<byte, T>(cpu.Window(source, bytes, write: false));
+        ReadOnlySpan<T> right = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
+        int length = Math.Min(left.Length, right.Length);
+        if (length == 0) return 0;
+        int done = Math.Min(left[..length].CommonPrefixLength(right[..length]) + 1, length);
+        CmpOperation.Apply(ref cpu.Flags, left[done - 1], right[done - 1]);
+        Advance(cpu, in op, Rsi, done * Size);
+        Advance(cpu, in op, Rdi, done * Size);
+        return done;
     }
 
     /// <summary>How many bytes are left, up to a page; only where offsets do not wrap.</summary>

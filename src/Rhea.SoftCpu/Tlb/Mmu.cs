@@ -16,16 +16,21 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly Cpu _cpu;
     private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
     private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
+    private readonly ulong[] _generations = [1, 1]; // of both
     private TlbView _view;
     private bool _checksAlignment;
     private MapEntry? _entry; // the one used last
     private FlatMap? _map;
     private Part _first, _second;
+    private bool _global; // what was translated last
 
     public Mmu(Cpu cpu) => _cpu = cpu;
 
-    /// <summary>Counts flushes: what was found by linear address before is no longer true.</summary>
-    public ulong Generation { get; private set; } = 1;
+    /// <summary>
+    /// Changes when the running level's code pages are forgotten: code that was found by linear address before may no longer be there.
+    /// As long as it does not, the page of all that was found is in the table.
+    /// </summary>
+    public ulong Generation => _generations[User];
 
     /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
     public int PhysicalBits { get; set; } = 40;
@@ -132,7 +137,7 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>The host address of the code at a linear address, 0 when it is no RAM; false is a fault.</summary>
     public bool Fetch(ulong linear, out nint host)
     {
-        int user = _cpu.Cpl == 3 ? 1 : 0;
+        int user = User;
         ulong inside = linear & PageMask;
         host = _fetch[user].Find(linear - inside);
         if (host != 0)
@@ -146,7 +151,7 @@ internal sealed unsafe class Mmu : IDisposable
         Part part = PartAt(physical, 1);
         if (part.Host == null) return true;
         host = (nint)part.Host;
-        _fetch[user].Insert(linear - inside, host - (nint)inside);
+        if (_fetch[user].Insert(linear - inside, host - (nint)inside, _global)) NextGeneration(user);
         return true;
     }
 
@@ -164,14 +169,23 @@ internal sealed unsafe class Mmu : IDisposable
 
     // Flushing
 
-    /// <summary>CR0, CR3, CR4, EFER, A20, SMM or the map changed.</summary>
+    /// <summary>CR0, CR4, EFER, A20, SMM or the map changed.</summary>
     public void Flush()
     {
         foreach (TlbTable table in _read) table.Flush();
         foreach (TlbTable table in _write) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
         _entry = null;
-        NextGeneration();
+        for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
+    }
+
+    /// <summary>CR3 changed: global pages stay (Intel SDM vol. 3, 5.10.2.4).</summary>
+    public void FlushLocal()
+    {
+        foreach (TlbTable table in _read) table.FlushLocal();
+        foreach (TlbTable table in _write) table.FlushLocal();
+        for (var user = 0; user < _fetch.Length; user++)
+            if (_fetch[user].FlushLocal()) NextGeneration(user);
     }
 
     public void FlushPage(ulong linear)
@@ -179,8 +193,8 @@ internal sealed unsafe class Mmu : IDisposable
         ulong page = linear & ~PageMask;
         foreach (TlbTable table in _read) table.FlushPage(page);
         foreach (TlbTable table in _write) table.FlushPage(page);
-        foreach (TlbTable table in _fetch) table.FlushPage(page);
-        NextGeneration();
+        for (var user = 0; user < _fetch.Length; user++)
+            if (_fetch[user].FlushPage(page)) NextGeneration(user);
     }
 
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
@@ -212,10 +226,16 @@ internal sealed unsafe class Mmu : IDisposable
     public bool TryTranslate(ulong linear, out ulong physical)
     {
         var memory = new Tables(this);
-        return Paging.Translate(ref memory, Registers(), linear, new PageAccess(false, false, false, Probe: true), out physical, out _);
+        return Paging.Translate(ref memory, Registers(), linear, new PageAccess(false, false, false, Probe: true), out physical, out _, out _);
     }
 
-    private void NextGeneration() => _cpu.Head.Generation = (uint)++Generation;
+    private int User => _cpu.Cpl == 3 ? 1 : 0;
+
+    private void NextGeneration(int user)
+    {
+        _generations[user]++;
+        _cpu.Head.Generation = (uint)Generation;
+    }
 
     private bool Check(ulong linear, int size, SegmentRegister segment)
     {
@@ -274,11 +294,11 @@ internal sealed unsafe class Mmu : IDisposable
         part = PartAt(physical, length);
         if (part.Host == null) return true;
         byte* start = part.Host - (linear & PageMask);
-        if (!write) _read[(int)view].Insert(page, (nint)start);
+        if (!write) _read[(int)view].Insert(page, (nint)start, _global);
         else if (part.Pages is { } pages && !pages.HasCode(part.Offset >> RamBlock.PageBits))
         {
             pages.Block.MarkDirty(part.Offset, 1);
-            _write[(int)view].Insert(page, (nint)start);
+            _write[(int)view].Insert(page, (nint)start, _global);
             part.Pages = null; // a plain page
         }
 
@@ -288,7 +308,7 @@ internal sealed unsafe class Mmu : IDisposable
     private bool Translate(ulong linear, in PageAccess access, out ulong physical)
     {
         var memory = new Tables(this);
-        if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out PageFaultCode code)) return true;
+        if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out _global, out PageFaultCode code)) return true;
         _cpu.State.Cr2 = linear;
         return _cpu.Refuse(ExceptionVector.PageFault, (uint)code);
     }

@@ -8,6 +8,7 @@ internal sealed unsafe class TlbTable : IDisposable
 {
     private readonly TlbEntry* _entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(TlbEntry.Count * sizeof(TlbEntry)), 64);
     private readonly ushort[] _used = new ushort[TlbEntry.Count];
+    private readonly bool[] _global = new bool[TlbEntry.Count];
     private int _count;
 
     public TlbTable()
@@ -19,17 +20,21 @@ internal sealed unsafe class TlbTable : IDisposable
 
     public TlbEntry* Entries => _entries;
 
-    public void Insert(ulong page, nint host)
+    /// <summary>True when another page had to go.</summary>
+    public bool Insert(ulong page, nint host, bool global)
     {
         var index = (int)(page >> 12) & (TlbEntry.Count - 1);
         ref TlbEntry entry = ref _entries[index];
-        if (entry.Tag == Empty(index))
+        bool free = entry.Tag == Empty(index), replaces = !free && entry.Tag != page;
+        if (free)
         {
             if (_count == _used.Length) Compact();
             _used[_count++] = (ushort)index;
         }
 
         entry = new TlbEntry { Tag = page, Host = host };
+        _global[index] = global;
+        return replaces;
     }
 
     /// <summary>The host page behind a linear page; 0 when it is not here.</summary>
@@ -45,10 +50,35 @@ internal sealed unsafe class TlbTable : IDisposable
         _count = 0;
     }
 
-    public void FlushPage(ulong page)
+    /// <summary>Forgets all but global pages; true when there were others.</summary>
+    public bool FlushLocal()
+    {
+        int kept = 0;
+        var found = false;
+        for (var i = 0; i < _count; i++)
+        {
+            ushort index = _used[i];
+            if (_global[index])
+            {
+                _used[kept++] = index;
+                continue;
+            }
+
+            found |= _entries[index].Tag != Empty(index);
+            _entries[index].Tag = Empty(index);
+        }
+
+        _count = kept;
+        return found;
+    }
+
+    /// <summary>True when the page was there.</summary>
+    public bool FlushPage(ulong page)
     {
         var index = (int)(page >> 12) & (TlbEntry.Count - 1);
-        if (_entries[index].Tag == page) _entries[index].Tag = Empty(index); // it stays in the list until the next flush
+        if (_entries[index].Tag != page) return false;
+        _entries[index].Tag = Empty(index); // it stays in the list until the next flush
+        return true;
     }
 
     /// <summary>Forgets a page of host memory under all its linear addresses.</summary>

@@ -61,13 +61,14 @@ internal sealed unsafe class BlockTranslator
 
     /// <summary>False when the block is better interpreted.</summary>
     /// <param name="block">The block; its translation's places are noted there.</param>
-    /// <param name="counts">Instructions are counted, and the block leaves when they are more than the budget.</param>
+    /// <param name="kind">What the code has to do besides.</param>
     /// <param name="exits">Takes the block's direct jumps.</param>
     /// <param name="number">Of the first of them.</param>
-    public bool Translate(Block* block, bool counts, List<Exit> exits, int number)
+    public bool Translate(Block* block, TranslationKind kind, List<Exit> exits, int number)
     {
         var start = (int)(block->Host & 0xFFF);
-        _site.StartBlock(block->Mode, start);
+        bool counts = kind.Counts;
+        _site.StartBlock(block->Mode, start, kind.Atomic);
         if (Plan(block) * 2 > block->Count) return false;
         block->NeedsFlags = FindLiveFlags(block) != 0 || counts;
         _site.Flags.Start(block->NeedsFlags);
@@ -185,3 +186,8 @@ internal sealed unsafe class BlockTranslator
 
     private readonly record struct Planned(HostForm Form, Kind Kind, uint LiveFlags);
 }
+
+/// <summary>What all translated code of a processor has to do besides what the guest's says.</summary>
+/// <param name="Counts">Instructions are counted, and a block leaves when they are more than the budget.</param>
+/// <param name="Atomic">There are other processors: what has a LOCK prefix needs it on the host.</param>
+internal readonly record struct TranslationKind(bool Counts, bool Atomic);

@@ -79,6 +79,9 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     private static ushort Operand(in Op op, int number) => number switch { 0 => op.R0, 1 => op.R1, _ => op.R2 };
 
+    /// <summary>It may be there for the order of memory accesses alone, which devices see too: on the stack, or of a constant 0.</summary>
+    private static bool IsFence(HostForm form, in Op op) => op.Base == FrameOffset.General(4) || (form.Immediate != 0 && op.Immediate == 0);
+
     /// <summary>The swap of a register's two bytes would disturb another operand.</summary>
     private static bool IsTangled(HostForm form, in Op op)
     {
@@ -136,7 +139,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     private void Encode(HostForm form, in Op op, int register, int other)
     {
         bool inMemory = op.Has(OpFlags.Memory);
-        if (op.Has(OpFlags.Lock)) _code.Byte(0xF0);
+        if (op.Has(OpFlags.Lock) && (site.Atomic || IsFence(form, in op))) _code.Byte(0xF0);
         if (form.Size == 16) _code.Byte(0x66);
         if (form.Prefix != 0) _code.Byte(form.Prefix);
         bool low = IsLowOfFour(form.RegisterSize, form.Register, register, in op) || (!inMemory && IsLowOfFour(form.OtherSize, form.Other, other, in op));

@@ -17,6 +17,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Of the block.</summary>
     public BlockMode Mode { get; private set; }
 
+    /// <summary>See <see cref="TranslationKind"/>.</summary>
+    public bool Atomic { get; private set; }
+
     /// <summary>64-bit code, as opposed to 32-bit code with flat segments.</summary>
     public bool Code64 => (Mode & BlockMode.Code64) != 0;
 
@@ -26,7 +29,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Status flags that something behind this instruction depends on.</summary>
     public uint LiveFlags { get; private set; }
 
-    public void StartBlock(BlockMode mode, int start) => (Mode, BlockStart, _hasX87) = (mode, start, false);
+    public void StartBlock(BlockMode mode, int start, bool atomic) => (Mode, BlockStart, Atomic, _hasX87) = (mode, start, atomic, false);
 
     /// <param name="place">Of the op, in the arena.</param>
     /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>

@@ -4,14 +4,14 @@ using static Rhea.SoftCpu.Translator.GuestRegister;
 
 namespace Rhea.SoftCpu.Translator;
 
-/// <summary>Instructions whose encoding says an operand where the host's register does not fit: in the opcode, or as an absolute address.</summary>
+/// <summary>Instructions whose encoding says an operand where the host's register does not fit: in the opcode, or as an absolute address; and fences.</summary>
 internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
 {
     private readonly Emitter _code = site.Code;
 
     public static bool Knows(Code code) => code is Code.Lea_r32_m or Code.Lea_r64_m or Code.Mov_r8_imm8 or Code.Mov_r32_imm32 or Code.Mov_r64_imm64
         or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
-        or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
+        or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
 
     public bool Fits(in Op op) => (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
         : !op.Has(OpFlags.Memory) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m ? memory.CanCompute(in op) : memory.CanReach(in op));
@@ -40,6 +40,18 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
                 break;
             case Code.Bswap_r32 or Code.Bswap_r64:
                 EmitSwap(in op, (Code)op.Code == Code.Bswap_r64);
+                break;
+            case Code.Lfence:
+                _code.Bytes([0x0F, 0xAE, 0xE8]);
+                break;
+            case Code.Mfence:
+                _code.Bytes([0x0F, 0xAE, 0xF0]);
+                break;
+            case Code.Sfence:
+                _code.Bytes([0x0F, 0xAE, 0xF8]);
+                break;
+            case Code.Pause:
+                _code.Bytes([0xF3, 0x90]);
                 break;
             case Code.Inc_r32 or Code.Dec_r32:
                 EmitCount(in op);

@@ -44,8 +44,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     public Statistics Statistics { get; } = new(HandlerTable.Codes) { Room = MemoryBytes };
 
-    /// <summary>Instructions are counted. To be changed only when there is no translation.</summary>
-    public bool Counts { get; set; }
+    /// <summary>To be changed only when there is no translation.</summary>
+    public TranslationKind Kind { get; set; }
 
     /// <summary>The longest block still fits.</summary>
     public bool HasRoom => _code.Room >= BlockTranslator.MaxBytes;
@@ -59,7 +59,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     public void Translate(Block* block)
     {
         int number = _exits.Count + 1;
-        if (!_translator.Translate(block, Counts, _exits, number))
+        if (!_translator.Translate(block, Kind, _exits, number))
         {
             block->Runs = int.MinValue;
             return;
@@ -174,7 +174,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);
         else if (step != Step.Leave) state.Rip = Clip(_cpu.BlockIp + op->Offset);
         int done = op->Number + (step is Step.Next or Step.Leave ? 1 : 0);
-        if (Counts) head.Budget += block->Count - done;
+        if (Kind.Counts) head.Budget += block->Count - done;
         return step == Step.Fault ? Faulted : step == Step.Stop ? Left : GoOn();
     }
 
@@ -195,7 +195,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         ref FrameHead head = ref _cpu.Head;
         Block* block = (Block*)(op - op->Number) - 1;
         _cpu.State.Rip = Clip(head.PageIp + (ulong)((block->Host & 0xFFF) + offset));
-        if (Counts) head.Budget += block->Count - done;
+        if (Kind.Counts) head.Budget += block->Count - done;
         return Left;
     }
 

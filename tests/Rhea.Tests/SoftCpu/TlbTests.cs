@@ -1,0 +1,107 @@
+using Iced.Intel;
+using Rhea.Core.Cpu;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Rhea.Tests.SoftCpu;
+
+/// <summary>When a changed page table counts: MOV CR3, INVLPG and global pages, for data and for code.</summary>
+public class TlbTests
+{
+    private const ulong Global = 0x100, PageTable = 0x1_3000;
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Loading_cr3_forgets_a_page_of_data(int warmth) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, 0, Reload));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Loading_cr3_keeps_a_global_page(int warmth) => Assert.Equal((1UL, 1UL), ReadAroundChange(warmth, Global, Reload));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Invlpg_forgets_a_global_page(int warmth) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, Global, code => code.invlpg(__[0x8000])));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Switching_global_pages_off_forgets_them(int warmth) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, Global, code =>
+    {
+        code.mov(rax, cr4);
+        code.xor(eax, 0x80);
+        code.mov(cr4, rax);
+    }));
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Loading_cr3_forgets_a_page_of_code(int warmth)
+    {
+        using CpuBench bench = Start(warmth, 0, code =>
+        {
+            Label again = code.CreateLabel();
+            code.mov(edi, 0x8000);
+            code.mov(esi, 3);
+            code.Label(ref again);
+            code.call(rdi);
+            code.mov(rbx, rdx);
+            code.dec(esi);
+            code.jnz(again);
+            code.mov(__qword_ptr[PageTable + (8 * 8)], 0xA007);
+            Reload(code);
+            code.call(rdi);
+            code.hlt();
+        });
+        foreach ((ulong page, int value) in (ReadOnlySpan<(ulong, int)>)[(0x8000, 1), (0xA000, 2)])
+        {
+            bench.Assemble(64, page, code =>
+            {
+                code.mov(edx, value);
+                code.ret();
+            });
+        }
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));
+    }
+
+    private static void Reload(Assembler code)
+    {
+        code.mov(rax, cr3);
+        code.mov(cr3, rax);
+    }
+
+    /// <summary>What is read at 8000h before and after that page becomes another and something is done about it.</summary>
+    private static (ulong Before, ulong After) ReadAroundChange(int warmth, ulong rights, Action<Assembler> change)
+    {
+        using CpuBench bench = Start(warmth, rights, code =>
+        {
+            Label read = code.CreateLabel();
+            code.call(read);
+            code.mov(rbx, rdx);
+            code.mov(__qword_ptr[PageTable + (8 * 8)], (int)(0xA007 | rights));
+            change(code);
+            code.call(read); // by the same instruction, whose cache knows the old page
+            code.hlt();
+            code.Label(ref read);
+            code.mov(rdx, __qword_ptr[0x8000]);
+            code.ret();
+        });
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        return (bench.State.General[3], bench.State.General[2]);
+    }
+
+    private static CpuBench Start(int warmth, ulong rights, Action<Assembler> program)
+    {
+        var bench = new CpuBench(warmth: warmth);
+        bench.Assemble(64, 0x7000, program);
+        bench.Long64(0x7000, rsp: 0x2_0000);
+        bench.Memory.Write(0x8000, 1UL);
+        bench.Memory.Write(0xA000, 2UL);
+        bench.Memory.Write(PageTable + (8 * 8), 0x8007 | rights);
+        return bench;
+    }
+}
