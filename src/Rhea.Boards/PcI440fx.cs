@@ -46,7 +46,8 @@ public static class PcI440fx
         var interrupts = new PcInterrupts(host.Accelerator.Platform);
         board.IsaIrq = irq => irq < interrupts.Global.Count ? interrupts.Global[irq] : null;
         PortCaller? caller = config.Switches is { VmPort: true, I8042: true } ? new PortCaller() : null;
-        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host, interrupts, caller);
+        CoprocessorError coprocessor = board.Add("/machine/ferr", slot => new CoprocessorError(slot));
+        IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host, interrupts, caller, coprocessor);
         board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
         board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
 
@@ -84,7 +85,7 @@ public static class PcI440fx
     }
 
     /// <summary>Returns what CPUID says on the first.</summary>
-    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, BoardHost host, PcInterrupts interrupts, PortCaller? caller)
+    private static IReadOnlyList<CpuidLeaf> AddProcessors(MachineBuilder board, MachineConfig config, BoardHost host, PcInterrupts interrupts, PortCaller? caller, CoprocessorError coprocessor)
     {
         IAccelerator accelerator = host.Accelerator;
         IReadOnlyList<CpuidLeaf>? first = null;
@@ -101,7 +102,11 @@ public static class PcI440fx
             if (accelerator.Platform?.Has(HostedChips.LocalApic) ?? false) board.Add($"{path}/lapic", _ => new HostedChip(accelerator.Platform, registers));
             else apic = board.Add($"{path}/lapic", slot => new LocalApic(slot, registers, interrupts.Apics, id, (features.Ecx & X2ApicFeature) != 0));
 
-            var bus = new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, apic, interrupts.Acknowledge) { Caller = caller };
+            var bus = new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, apic, interrupts.Acknowledge)
+            {
+                Caller = caller,
+                FloatingPointError = index == 0 ? coprocessor.Report : null, // the others must have NE set
+            };
             IVcpu vcpu = accelerator.CreateVcpu(index, model, bus);
             bus.Vcpu = vcpu;
             apic?.Vcpu = vcpu;

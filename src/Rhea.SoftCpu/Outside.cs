@@ -43,6 +43,13 @@ internal sealed class Outside(IMachineBus bus, Lock inside)
         return vector;
     }
 
+    public void ReportFloatingPointError(bool pending)
+    {
+        inside.Exit();
+        bus.ReportFloatingPointError(pending);
+        inside.Enter();
+    }
+
     public bool TryReadApicMsr(uint msr, out ulong value)
     {
         inside.Exit();

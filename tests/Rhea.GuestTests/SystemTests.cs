@@ -301,6 +301,68 @@ public class SystemTests
         });
     }
 
+    /// <summary>CR0.NE is clear after a reset: DOS programs have their x87 errors as interrupt 13, which is 75h, and answer at port F0h.</summary>
+    [Fact]
+    public async Task An_x87_error_is_interrupt_13_where_DOS_wants_it() => await AgreesWithQemu(GuestCode.Rom(code =>
+    {
+        Label start = code.CreateLabel(), over = code.CreateLabel(), handler = code.CreateLabel();
+        code.jmp(start);
+        code.Label(ref handler);
+        Print(code, "interrupt ");
+        code.@out(0xF0, al);
+        code.fnstsw(ax);
+        code.and(ax, 4);
+        code.add(al, (byte)'0');
+        code.@out(0xE9, al);
+        code.fnclex();
+        code.mov(al, 0x20);
+        code.@out(0xA0, al);
+        code.@out(0x20, al);
+        code.iret();
+
+        code.Label(ref start);
+        code.xor(ax, ax);
+        code.mov(ds, ax);
+        code.mov(ss, ax);
+        code.mov(sp, 0x7000);
+        code.call(over);
+        code.jmp(handler);
+        code.Label(ref over);
+        code.pop(__word_ptr[0x75 * 4]);
+        code.mov(__word_ptr[(0x75 * 4) + 2], cs);
+        foreach ((byte port, byte value) in ((byte, byte)[])[(0x20, 0x11), (0xA0, 0x11), (0x21, 8), (0xA1, 0x70), (0x21, 4), (0xA1, 2), (0x21, 1), (0xA1, 1), (0x21, 0xFB), (0xA1, 0xDF)])
+        {
+            code.mov(al, value);
+            code.@out(port, al);
+        }
+
+        code.sti();
+        code.fninit();
+        code.mov(__word_ptr[0x500], 0x37B); // zero divide unmasked
+        code.fldcw(__word_ptr[0x500]);
+        code.fld1();
+        code.fldz();
+        code.fdivp(st1, st0);
+        code.nop();
+        Print(code, "wait ");
+        code.wait();
+        code.nop();
+        code.fld1();
+        Print(code, " done\nend\n");
+        code.mov(dx, 0x501);
+        code.xor(ax, ax);
+        code.@out(dx, al);
+
+        static void Print(Assembler code, string text)
+        {
+            foreach (char letter in text)
+            {
+                code.mov(al, (byte)letter);
+                code.@out(0xE9, al);
+            }
+        }
+    }), "qemu64", "1");
+
     /// <summary>Name, signature, caches, topology and widths; not the features, of which there are some that only one of the two has.</summary>
     [Theory]
     [InlineData("486", "1")]
@@ -477,10 +539,12 @@ public class SystemTests
     private static bool IsGate(int access) => (access & 0x1F) is 4 or 5 or 6 or 7 or 0xC or 0xE or 0xF;
 
     /// <summary>Runs it here and in QEMU, and compares what it prints.</summary>
-    internal static async Task AgreesWithQemu(SystemCode system, string cpu = "qemu64", string smp = "1")
+    internal static Task AgreesWithQemu(SystemCode system, string cpu = "qemu64", string smp = "1") => AgreesWithQemu(system.Build(), cpu, smp);
+
+    private static async Task AgreesWithQemu(byte[] rom, string cpu, string smp)
     {
         using TemporaryFolder folder = Assets.Folder();
-        await File.WriteAllBytesAsync(folder["rom"], system.Build(), TestContext.Current.CancellationToken);
+        await File.WriteAllBytesAsync(folder["rom"], rom, TestContext.Current.CancellationToken);
         string[] options = ["-bios", folder["rom"], "-cpu", cpu, "-smp", smp, "-display", "none", "-nic", "none", "-debugcon", "stdio", "-device", "isa-debug-exit"];
         await using Emulator rhea = Emulator.Rhea(options), qemu = Emulator.Qemu(options);
 

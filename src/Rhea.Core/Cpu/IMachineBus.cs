@@ -23,6 +23,9 @@ public interface IMachineBus
     /// <summary>CR8: the upper half of the local APIC's task priority. Without the lock to read.</summary>
     byte TaskPriority { get; set; }
 
+    /// <summary>FERR#: with CR0.NE clear an x87 error becomes an interrupt of the machine's own.</summary>
+    void ReportFloatingPointError(bool pending);
+
     /// <summary>IA32_APIC_BASE, IA32_TSC_DEADLINE and the x2APIC registers; false is a general protection fault.</summary>
     bool TryReadApicMsr(uint msr, out ulong value);
 

@@ -89,6 +89,9 @@ internal sealed unsafe class Cpu : IDisposable
 
     public uint FaultCode { get; private set; }
 
+    /// <summary>The FERR# pin: an x87 error waits for the machine.</summary>
+    public bool ReportsX87Error { get; set; }
+
     /// <summary>What the processor has shut down for, if it has.</summary>
     public TripleFault? TripleFault { get; set; }
 
@@ -277,6 +280,10 @@ internal sealed unsafe class Cpu : IDisposable
 
     /// <summary>The upper bits repeat the highest that is translated.</summary>
     public bool IsCanonical(ulong address) => (ulong)((long)address << _unusedBits >> _unusedBits) == address;
+
+    /// <summary>The same for a register that holds an address: however many levels are in use, it may be as wide as the processor has them.</summary>
+    /// <remarks>Intel SDM vol. 1, 3.3.7.1.</remarks>
+    public bool IsCanonicalBase(ulong address) => (ulong)((long)address << (64 - Features.LinearBits) >> (64 - Features.LinearBits)) == address;
 
     // Memory operands
 

@@ -145,7 +145,7 @@ internal static class Descriptors
     {
         ulong upper = 0;
         if (cpu.LongMode && !ReadUpper(cpu, new Selector(value), out upper, fault)) return false;
-        if (!cpu.IsCanonical(upper | descriptor.Base)) return cpu.Refuse(fault, new Selector(value).Error);
+        if (!cpu.IsCanonicalBase(upper | descriptor.Base)) return cpu.Refuse(fault, new Selector(value).Error);
         into = descriptor.ToSegment(value);
         into.Base |= upper;
         return true;

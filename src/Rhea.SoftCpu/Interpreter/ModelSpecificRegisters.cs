@@ -113,7 +113,7 @@ internal static class ModelSpecificRegisters
 
     private static bool Address(Cpu cpu, ref ulong register, ulong value)
     {
-        if (!cpu.IsCanonical(value)) return false;
+        if (!cpu.IsCanonicalBase(value)) return false;
         register = value;
         return true;
     }

@@ -211,7 +211,7 @@ internal static class SegmentInstructions
         if (cpu.Code64)
         {
             if (!cpu.Load(in op, 2, out start)) return Step.Fault;
-            if (!cpu.IsCanonical(start)) return cpu.Fault(ExceptionVector.GeneralProtection);
+            if (!cpu.IsCanonicalBase(start)) return cpu.Fault(ExceptionVector.GeneralProtection);
         }
         else
         {

@@ -116,7 +116,7 @@ internal static class SystemInstructions
         if (!cpu.Load(in op, out ulong context) || !cpu.Load(in op, 8, out ulong linear)) return Step.Fault;
         ulong type = cpu.Code64 ? cpu.Get<ulong>(op.R0) : cpu.Get<uint>(op.R0), current = (cpu.State.Cr4 & Cr4.Pcid) != 0 ? cpu.State.Cr3 & 0xFFF : 0;
         bool allowed = type <= allButGlobal && context <= 0xFFF && (type >= all || context == 0 || (cpu.State.Cr4 & Cr4.Pcid) != 0)
-            && (type != address || !cpu.LongMode || cpu.IsCanonical(linear));
+            && (type != address || !cpu.LongMode || cpu.IsCanonicalBase(linear));
         if (!allowed) return cpu.Fault(ExceptionVector.GeneralProtection);
         if (type == all) cpu.Mmu.Flush();
         else if (type == allButGlobal) cpu.Mmu.FlushLocal();
@@ -159,7 +159,7 @@ internal static class SystemInstructions
     {
         if ((cpu.State.Cr4 & Cr4.FsGsBase) == 0) return cpu.Fault(ExceptionVector.InvalidOpcode);
         ulong value = ulong.CreateTruncating(cpu.Get<T>(op.R0));
-        if (!cpu.IsCanonical(value)) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if (!cpu.IsCanonicalBase(value)) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.Segment(register).Base = value;
         return Step.Next;
     }

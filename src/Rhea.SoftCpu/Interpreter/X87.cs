@@ -14,8 +14,8 @@ internal static class Fsw
 
 /// <summary>The x87 register stack, and what every x87 instruction checks before and notes after it computes.</summary>
 /// <remarks>
-/// Intel SDM vol. 1, chapter 8. An unmasked exception lets its instruction end; it is the next waiting one that reports it (#MF).
-/// With CR0.NE clear a PC reports it as IRQ 13 instead; no guest since DOS asks for that, and here it is not reported.
+/// Intel SDM vol. 1, chapter 8. An unmasked exception lets its instruction end; it is the next waiting one that reports it: by #MF,
+/// or with CR0.NE clear by the FERR# pin, as DOS wants it. That one does not wait for the interrupt here, as it does not in QEMU.
 /// </remarks>
 internal static class X87
 {
@@ -32,8 +32,19 @@ internal static class X87
     /// <summary>Reports the exception that waits; true when there was one.</summary>
     public static bool IsInterrupted(Cpu cpu)
     {
-        if ((cpu.State.FpuStatus & Fsw.ErrorSummary) == 0 || (cpu.State.Cr0 & Cr0.NumericError) == 0) return false;
-        return !cpu.Refuse(ExceptionVector.FloatingPoint);
+        if ((cpu.State.FpuStatus & Fsw.ErrorSummary) == 0) return false;
+        if ((cpu.State.Cr0 & Cr0.NumericError) != 0) return !cpu.Refuse(ExceptionVector.FloatingPoint);
+        cpu.ReportsX87Error = true;
+        cpu.Outside.ReportFloatingPointError(true);
+        return false;
+    }
+
+    /// <summary>To be called when the summary may have been cleared.</summary>
+    public static void Settle(Cpu cpu)
+    {
+        if (!cpu.ReportsX87Error || (cpu.State.FpuStatus & Fsw.ErrorSummary) != 0) return;
+        cpu.ReportsX87Error = false;
+        cpu.Outside.ReportFloatingPointError(false);
     }
 
     /// <summary>Remembers where the instruction and its operand are, for FSTENV.</summary>
@@ -110,7 +121,9 @@ internal static class X87
         FloatExceptions raised = discarded ? environment.Raised & FloatExceptions.BeforeResult : environment.Raised;
         status = (ushort)((status & ~Fsw.C1) | (int)raised);
         if (environment.RoundedUp && !discarded && (environment.Raised & FloatExceptions.Precision) != 0) status |= Fsw.C1;
-        if (unmasked != FloatExceptions.None) status |= Fsw.ErrorSummary | Fsw.Busy;
+        if (unmasked == FloatExceptions.None) return true;
+        status |= Fsw.ErrorSummary | Fsw.Busy;
+        NoteOpcode(cpu);
         return !discarded;
     }
 
@@ -126,6 +139,7 @@ internal static class X87
         ref CpuState state = ref cpu.State;
         bool pending = (state.FpuStatus & ~state.FpuControl & (int)FloatExceptions.All) != 0;
         state.FpuStatus = (ushort)((state.FpuStatus & ~(Fsw.ErrorSummary | Fsw.Busy)) | (pending ? Fsw.ErrorSummary | Fsw.Busy : 0));
+        Settle(cpu);
     }
 
     private static bool FaultStack(Cpu cpu, ushort bits)
@@ -134,6 +148,22 @@ internal static class X87
         state.FpuStatus = (ushort)((state.FpuStatus & ~Fsw.C1) | bits);
         if ((state.FpuControl & (int)FloatExceptions.Invalid) != 0) return true;
         state.FpuStatus |= Fsw.ErrorSummary | Fsw.Busy;
+        NoteOpcode(cpu);
         return false;
+    }
+
+    /// <summary>FOP: eleven bits of the instruction that raised an unmasked exception, as newer processors keep it for those alone.</summary>
+    private static void NoteOpcode(Cpu cpu)
+    {
+        const int longest = 15;
+        Span<byte> bytes = stackalloc byte[longest];
+        ulong at = cpu.State.FpuInstruction;
+        if (!cpu.Mmu.FetchBytes(cpu.Code64 ? at : (uint)(cpu.Segment(SegmentRegister.Cs).Base + at), bytes, out int count)) return;
+        for (var i = 0; i < count - 1; i++)
+        {
+            if ((bytes[i] & 0xF8) != 0xD8) continue; // a prefix
+            cpu.State.FpuOpcode = (ushort)((bytes[i] & 7) << 8 | bytes[i + 1]);
+            return;
+        }
     }
 }

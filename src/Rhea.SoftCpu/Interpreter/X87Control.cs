@@ -35,6 +35,7 @@ internal static class X87Control
     {
         if (!X87.IsPresent(cpu)) return Step.Fault;
         cpu.State.FpuStatus &= Fsw.Top | Fsw.Conditions;
+        X87.Settle(cpu);
         return Step.Next;
     }
 
@@ -209,6 +210,7 @@ internal static class X87Control
         ref CpuState state = ref cpu.State;
         (state.FpuControl, state.FpuStatus, state.FpuEmpty) = (0x37F, 0, 0xFF);
         (state.FpuOpcode, state.FpuInstruction, state.FpuOperand) = (0, 0, 0);
+        X87.Settle(cpu);
     }
 
     /// <summary>Bit 6 is always set, bits 7 and 13 to 15 are always clear.</summary>
@@ -268,7 +270,17 @@ internal static class X87Control
         {
             if ((fields[2] >> (i * 2) & 3) == 3) state.FpuEmpty |= (byte)(1 << i);
         }
-        (state.FpuInstruction, state.FpuOperand) = (fields[3], fields[5]);
+        if (cpu.RealSegments)
+        {
+            state.FpuOpcode = (ushort)(fields[4] & 0x7FF);
+            (state.FpuInstruction, state.FpuOperand) = ((ushort)fields[3] | fields[4] >> 12 << 16, (ushort)fields[5] | fields[6] >> 12 << 16);
+        }
+        else
+        {
+            state.FpuOpcode = (ushort)(fields[4] >> 16 & 0x7FF);
+            (state.FpuInstruction, state.FpuOperand) = (fields[3], fields[5]);
+        }
+
         X87.UpdateSummary(cpu);
         return true;
     }

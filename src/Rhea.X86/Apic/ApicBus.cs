@@ -20,7 +20,7 @@ public sealed class ApicBus
         _acknowledgePic = acknowledgePic;
         Intr = new IrqInput(level => _apics.ForEach(apic => apic.OnLint0(level)), remembers: false);
         Nmi = new IrqInput(level => _apics.ForEach(apic => apic.OnLint1(level)));
-        MsiWindow = new IoRegion("apic-msi", MsiLength, AccessSizes.DWord, (_, _) => 0, (offset, _, data) => SendMsi(MsiBase + offset, (uint)data));
+        MsiWindow = new IoRegion("apic-msi", MsiLength, AccessSizes.DWord, (_, _) => uint.MaxValue, (offset, _, data) => SendMsi(MsiBase + offset, (uint)data));
     }
 
     /// <summary>LINT0 of every processor: the output of the 8259 pair.</summary>

@@ -21,6 +21,9 @@ public sealed class CpuModel
 
     private static readonly CpuDefinition Max = new(MaxName, "QEMU TCG CPU version 2.5+", "AuthenticAMD", 15, 107, 1, 0xD, 0x8000_001E, Implemented);
 
+    /// <summary>Properties of QEMU's that say something to KVM only.</summary>
+    private static readonly string[] WithoutEffect = ["host-phys-bits", "kvm", "migratable", "pmu"];
+
     private readonly CpuDefinition _definition;
     private readonly uint[] _features;
 
@@ -58,6 +61,7 @@ public sealed class CpuModel
         {
             if (name == "check") check = on;
             else if (name == "enforce") enforce = on;
+            else if (WithoutEffect.Contains(name)) continue;
             else model.Apply(name, on, config.Model);
         }
 

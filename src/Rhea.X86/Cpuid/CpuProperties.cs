@@ -24,6 +24,8 @@ internal static class CpuProperties
                 "vendor" => throw new ConfigException($"Property '.vendor' doesn't take value '{value}'"),
                 "model-id" when value.Length <= BrandLength && value.All(char.IsAscii) => definition with { Brand = value },
                 "model-id" => throw new ConfigException($"Property '.model-id' doesn't take value '{value}'"),
+                "phys-bits" when value == "40" => definition,
+                "phys-bits" => throw new ConfigException("TCG only supports phys-bits=40"),
                 _ => throw new ConfigException($"Property '{model}-x86_64-cpu.{name}' not found"),
             };
         }

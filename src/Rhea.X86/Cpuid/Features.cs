@@ -11,6 +11,9 @@ public sealed class Features(IReadOnlyList<CpuidLeaf> leaves)
     /// <summary>Width of a physical address.</summary>
     public int PhysicalBits { get; } = Find(leaves, 0x8000_0008, 0).Eax is var bits and not 0 ? (int)(bits & 0xFF) : 36;
 
+    /// <summary>Width of a linear address in long mode, at most.</summary>
+    public int LinearBits { get; } = (int)(Find(leaves, 0x8000_0008, 0).Eax >> 8 & 0xFF) is var bits and not 0 ? bits : 48;
+
     public bool LahfIn64Bit { get; } = Bit(Find(leaves, 0x8000_0001, 0).Ecx, 0);
 
     public bool X2Apic { get; } = Bit(Find(leaves, 1, 0).Ecx, 21);

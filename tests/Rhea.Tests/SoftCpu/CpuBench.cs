@@ -147,6 +147,11 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     {
     }
 
+    /// <summary>The FERR# pin.</summary>
+    public bool FloatingPointError { get; private set; }
+
+    public void ReportFloatingPointError(bool pending) => FloatingPointError = pending;
+
     public int AcknowledgeInterrupt()
     {
         int vector = Vector;

@@ -66,8 +66,8 @@ public class LongModeTests
     [InlineData(0, 0UL, 0x40_0000UL, Pcid, null)]
     [InlineData(0, 0xFFFUL, 0x40_0000UL, Pcid, null)]
     [InlineData(0, 0x1000UL, 0x40_0000UL, Pcid, GeneralProtection)]               // a reserved bit
-    [InlineData(0, 0UL, 0x8000_0000_0000UL, Pcid, GeneralProtection)]             // not canonical
-    [InlineData(1, 0UL, 0x8000_0000_0000UL, Pcid, null)]                          // nor looked at
+    [InlineData(0, 0UL, 0x100_0000_0000_0000UL, Pcid, GeneralProtection)]          // not canonical
+    [InlineData(1, 0UL, 0x100_0000_0000_0000UL, Pcid, null)]                       // nor looked at
     [InlineData(1, 1UL, 0UL, 0UL, GeneralProtection)]                             // a context where there are none
     [InlineData(2, 1UL, 0UL, 0UL, null)]
     [InlineData(3, 0UL, 0UL, 0UL, null)]
@@ -199,19 +199,19 @@ public class LongModeTests
     }
 
     [Theory]
-    [InlineData(0UL, 0x1000UL, InvalidOpcode)]
-    [InlineData(FsGsBase, 0x1000UL, null)]
-    [InlineData(FsGsBase, 0x0000_8000_0000_0000UL, GeneralProtection)]
-    [InlineData(FsGsBase | FiveLevels, 0x0000_8000_0000_0000UL, null)]
-    public void A_base_is_canonical_and_asks_for_CR4(ulong cr4, ulong value, int? exception)
+    [InlineData("max", 0UL, 0x1000UL, InvalidOpcode)]
+    [InlineData("max", FsGsBase, 0x1000UL, null)]
+    [InlineData("max", FsGsBase, 0x0000_8000_0000_0000UL, null)] // as wide as with five levels, though four are in use
+    [InlineData("max", FsGsBase, 0x0100_0000_0000_0000UL, GeneralProtection)]
+    [InlineData("qemu64,fsgsbase", FsGsBase, 0x0000_8000_0000_0000UL, GeneralProtection)]
+    public void A_base_is_canonical_and_asks_for_CR4(string model, ulong cr4, ulong value, int? exception)
     {
         using CpuBench bench = Start(code =>
         {
             code.mov(rax, value);
             code.wrgsbase(rax);
             code.hlt();
-        }, cr4);
-        if ((cr4 & FiveLevels) != 0) MapFiveLevels(bench, 0);
+        }, cr4, model);
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal(exception, bench.Exception);
