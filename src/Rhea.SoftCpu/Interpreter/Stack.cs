@@ -102,7 +102,7 @@ internal static class Stack<T> where T : unmanaged, IBinaryInteger<T>
     public static Step Enter(Cpu cpu, in Op op)
     {
         int level = (int)op.Displacement & 31;
-        ulong mask = cpu.StackMask, frame = (cpu.Rsp - (ulong)Size) & mask;
+        ulong mask = cpu.StackMask, frame = ((cpu.Rsp - (ulong)Size) & mask) | (cpu.Rsp & ~mask); // all of ESP, on a stack of 16 bits too
         if (!cpu.Poke(-Size, cpu.Get<T>(5 * sizeof(ulong)))) return Step.Fault;
         for (var i = 1; i < level; i++)
         {
