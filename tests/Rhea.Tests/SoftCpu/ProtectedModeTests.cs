@@ -309,6 +309,49 @@ public class ProtectedModeTests
     }
 
     /// <summary>A handler that only halts.</summary>
+    /// <summary>With an operand of 32 bits EBP becomes all of ESP, though on a stack of 16 bits only SP moved.</summary>
+    [Fact]
+    public void ENTER_sets_all_of_EBP_on_a_stack_of_16_bits()
+    {
+        using var bench = new CpuBench();
+        bench.Protected32(0x7000, rsp: 0x1_8000);
+        bench.Assemble(32, 0x7000, code =>
+        {
+            code.enter(0x10, 0);
+            code.hlt();
+        });
+        bench.Set(registers => registers.State.Segments[2] = new Segment { Selector = 0x10, Limit = 0xFFFF, Flags = 0x9300 });
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(0x1_7FFCUL, bench.State.General[5]);
+        Assert.Equal(0x1_7FECUL, bench.State.General[4]);
+    }
+
+    /// <summary>A selector that has the privilege already is not written: its segment need not be writable.</summary>
+    [Theory]
+    [InlineData(0xFFF3u, VcpuStop.Halted, 0u)]
+    [InlineData(0xFFF0u, VcpuStop.TripleFault, 0u)]
+    public void ARPL_writes_only_what_changes(uint selector, VcpuStop stop, uint zero)
+    {
+        using var bench = new CpuBench();
+        bench.Protected32(0x7000);
+        bench.Memory.Write(0x5000, selector);
+        bench.Assemble(32, 0x7000, code =>
+        {
+            code.mov(ebx, 2);
+            code.arpl(__word_ptr[0x5000], bx);
+            code.hlt();
+        });
+        bench.Set(registers =>
+        {
+            registers.State.Segments[3] = new Segment { Selector = 0x10, Limit = uint.MaxValue, Flags = 0xC0_9100 };
+            registers.State.Idtr.Limit = 0;
+        });
+
+        Assert.Equal(stop, bench.Run());
+        Assert.Equal(zero, (uint)bench.State.Rflags & 0x40);
+    }
+
     private static void Handle(CpuBench bench, byte vector)
     {
         Gate(bench, vector, HandlerAt, dpl: 0);
