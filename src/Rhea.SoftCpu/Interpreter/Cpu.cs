@@ -26,7 +26,7 @@ internal sealed unsafe class Cpu : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(HostX87.Length + FrameHead.Length + sizeof(Frame) + Alignment, pinned: true);
+    private readonly byte[] _memory = GC.AllocateArray<byte>(HostX87.Length + FrameHead.Length + FrameOffset.Slots + AccessSlots.Length + Alignment, pinned: true);
     private readonly Frame* _frame;
     private readonly FrameHead* _head;
     private readonly HostX87* _hostX87;
@@ -42,7 +42,7 @@ internal sealed unsafe class Cpu : IDisposable
         _frame = (Frame*)(_head + 1);
         (Bus, Accelerator, Outside, Index) = (bus, accelerator, outside, index);
         Features = new Features(model);
-        Mmu = new Mmu(this) { PhysicalBits = Features.PhysicalBits };
+        Mmu = new Mmu(this, ClearSlots) { PhysicalBits = Features.PhysicalBits };
         Breakpoints = new Breakpoints(this);
         Debugger = new Debugger(this);
         UpdateMode();
@@ -529,11 +529,13 @@ internal sealed unsafe class Cpu : IDisposable
         TlbView view = Cpl == 3 ? TlbView.User
             : (state.Cr4 & Cr4.SupervisorAccess) != 0 && (state.Rflags & Rflags.AlignmentCheck) == 0 ? TlbView.SupervisorOnly : TlbView.Supervisor;
         bool aligned = Cpl == 3 && (state.Cr0 & Cr0.AlignmentMask) != 0 && (state.Rflags & Rflags.AlignmentCheck) != 0;
-        (nint read, nint write) = Mmu.Select(view, aligned);
+        (nint read, nint write, ulong salt) = Mmu.Select(view, aligned);
         _read = (TlbEntry*)read;
         _write = (TlbEntry*)write;
-        (_head->ReadTable, _head->WriteTable) = (read, write);
+        (_head->ReadTable, _head->WriteTable, _head->Salt) = (read, write, salt);
     }
+
+    private void ClearSlots() => new Span<byte>((byte*)_frame + FrameOffset.Slots, AccessSlots.Length).Clear();
 
     private bool IsFlat(SegmentRegister register) => Segment(register).Base == 0 && IsOpen(register);
 

@@ -66,6 +66,12 @@ internal struct FrameHead
 
     public X87Place X87Place;
 
+    /// <summary>What the tags of access slots are made with: see <see cref="Tlb.AccessSlots"/>.</summary>
+    public ulong Salt;
+
+    /// <summary>Where the filling of a slot keeps registers.</summary>
+    public ulong SavedRax, SavedRcx;
+
     /// <summary>An interrupt waits, for IF if for nothing else.</summary>
     public bool InterruptWaits;
 }
@@ -96,6 +102,13 @@ internal static class FrameOffset
     public static readonly short HostMxcsr = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.HostMxcsr));
     public static readonly short X87Place = OfHead((ref FrameHead head) => ref Unsafe.As<X87Place, byte>(ref head.X87Place));
 
+    public static readonly short Salt = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Salt));
+    public static readonly short SavedRax = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRax));
+    public static readonly short SavedRcx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRcx));
+
+    /// <summary>Behind the frame: the slots for reading, then those for writing.</summary>
+    public static readonly int Slots = (Unsafe.SizeOf<Frame>() + 63) & ~63;
+
     /// <summary>It lies before the head.</summary>
     public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;
 
@@ -106,6 +119,8 @@ internal static class FrameOffset
     private delegate ref byte Field(ref Frame frame);
 
     private delegate ref byte HeadField(ref FrameHead head);
+
+    public static int Slot(int number, bool write) => Slots + ((write ? Tlb.AccessSlots.Count + number : number) * Tlb.AccessSlots.Size);
 
     /// <summary>RAX … R15: they come first.</summary>
     public static ushort General(int number) => (ushort)(number * sizeof(ulong));

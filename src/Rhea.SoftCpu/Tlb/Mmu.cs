@@ -17,14 +17,17 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
     private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
     private readonly ulong[] _generations = [1, 1]; // of both
-    private TlbView _view;
+    private readonly AccessSlots _slots;
+    private TlbView _view, _shown;
     private bool _checksAlignment;
     private MapEntry? _entry; // the one used last
     private FlatMap? _map;
     private Part _first, _second;
     private bool _global; // what was translated last
 
-    public Mmu(Cpu cpu) => _cpu = cpu;
+    /// <param name="cpu">Whose memory it is.</param>
+    /// <param name="clearSlots">Fills all of <see cref="AccessSlots"/> with zeros.</param>
+    public Mmu(Cpu cpu, Action clearSlots) => (_cpu, _slots) = (cpu, new AccessSlots(clearSlots));
 
     /// <summary>
     /// Changes when the running level's code pages are forgotten: code that was found by linear address before may no longer be there.
@@ -35,12 +38,12 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
     public int PhysicalBits { get; set; } = 40;
 
-    /// <summary>Chooses the entries that the running code may use; the addresses of the tables for reading and writing.</summary>
-    public (nint Read, nint Write) Select(TlbView view, bool checksAlignment)
+    /// <summary>Chooses the entries that the running code may use; the addresses of the tables for reading and writing, and the slots' salt.</summary>
+    public (nint Read, nint Write, ulong Salt) Select(TlbView view, bool checksAlignment)
     {
         (_view, _checksAlignment) = (view, checksAlignment);
-        TlbView shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
-        return (_read[(int)shown].Address, _write[(int)shown].Address);
+        _shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
+        return (_read[(int)_shown].Address, _write[(int)_shown].Address, _slots.SaltOf(_shown));
     }
 
     /// <summary>A data breakpoint is set: no access goes unseen.</summary>
@@ -177,6 +180,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _fetch) table.Flush();
         _entry = null;
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
+        ForgetSlots();
     }
 
     /// <summary>CR3 changed: global pages stay (Intel SDM vol. 3, 5.10.2.4).</summary>
@@ -186,6 +190,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _write) table.FlushLocal();
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushLocal()) NextGeneration(user);
+        ForgetSlots();
     }
 
     public void FlushPage(ulong linear)
@@ -195,12 +200,14 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _write) table.FlushPage(page);
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushPage(page)) NextGeneration(user);
+        ForgetSlots();
     }
 
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
     public void ProtectPage(nint host)
     {
         foreach (TlbTable table in _write) table.FlushHost(host);
+        ForgetSlots();
     }
 
     /// <summary>Tells the RAM blocks which pages may have been written, and asks anew for each.</summary>
@@ -215,6 +222,8 @@ internal sealed unsafe class Mmu : IDisposable
             });
             table.Flush();
         }
+
+        ForgetSlots();
     }
 
     public void Dispose()
@@ -230,6 +239,12 @@ internal sealed unsafe class Mmu : IDisposable
     }
 
     private int User => _cpu.Cpl == 3 ? 1 : 0;
+
+    private void ForgetSlots()
+    {
+        _slots.Forget();
+        _cpu.Head.Salt = _slots.SaltOf(_shown);
+    }
 
     private void NextGeneration(int user)
     {

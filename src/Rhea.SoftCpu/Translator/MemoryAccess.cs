@@ -8,9 +8,10 @@ namespace Rhea.SoftCpu.Translator;
 /// <summary>Turns a guest address into a host address: the address computation, and the look into the TLB.</summary>
 internal sealed class MemoryAccess(Site site)
 {
-    private const int PageBits = 12, PageSize = 1 << PageBits, EntryBits = 4;
+    private const int PageSize = 0x1000;
 
     private readonly Emitter _code = site.Code;
+    private int _slot;
 
     /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
     public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || HasOnlyBase(op.Segment)) && CanCompute(in op);
@@ -58,26 +59,29 @@ internal sealed class MemoryAccess(Site site)
     }
 
     /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS, which are in the frame already.</summary>
-    public void Check(int size, bool write, bool aligned = false)
+    /// <param name="size">Bytes.</param>
+    /// <param name="write">They are written.</param>
+    /// <param name="aligned">To their own size, else the interpreter faults.</param>
+    /// <param name="stack">All accesses to the stack share a slot.</param>
+    public void Check(int size, bool write, bool aligned = false, bool stack = false)
     {
-        _code.Move32(Temporary, Address);
-        _code.ShiftRight(Temporary, PageBits - EntryBits);
-        _code.Arithmetic(4, false, Temporary, (TlbEntry.Count - 1) << EntryBits);
-        _code.Op(0x03, true, Temporary, new HostAddress(State, write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
-        _code.Op(0x33, true, Address, new HostAddress(Temporary));
-        _code.Arithmetic(7, true, Address, PageSize - size);
-        site.Miss(_code.Jump(Condition.Above));
-        if (aligned && size > 1)
-        {
-            _code.Rex(false, 0, -1, Address, force: true);
-            _code.Byte(0xF6); // test r10b, imm8
-            _code.ModRm(0, Address);
-            _code.Byte(size - 1);
-            site.Miss(_code.Jump(Condition.NotEqual));
-        }
-
-        _code.Op(0x03, true, Address, new HostAddress(Temporary, sizeof(ulong)));
+        int slot = FrameOffset.Slot(stack ? 0 : NextSlot(), write);
+        _code.Move(Temporary, Address);
+        _code.Op(0x33, true, Temporary, new HostAddress(State, FrameOffset.Salt));
+        _code.Op(0x33, true, Temporary, new HostAddress(State, slot));
+        _code.Arithmetic(7, true, Temporary, PageSize - size);
+        int jump = _code.Jump(Condition.Above);
+        _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
+        site.Refill(jump, slot, size, write);
+        if (!aligned || size <= 1) return;
+        _code.Rex(false, 0, -1, Address, force: true);
+        _code.Byte(0xF6); // test r10b, imm8
+        _code.ModRm(0, Address);
+        _code.Byte(size - 1);
+        site.Miss(_code.Jump(Condition.NotEqual));
     }
+
+    private int NextSlot() => _slot = _slot + 1 < AccessSlots.Count ? _slot + 1 : 1;
 
     private bool HasOnlyBase(SegmentRegister segment) => segment switch
     {

@@ -7,6 +7,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
 {
     private readonly List<Detour> _detours = [];
     private readonly List<int> _misses = [];
+    private readonly List<Filling> _fillings = [];
     private int _place;
     private bool _hasX87;
 
@@ -38,12 +39,16 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>A jump, not bound yet, that leaves the fast path. Nothing of the instruction has been done there.</summary>
     public void Miss(int jump) => _misses.Add(jump);
 
+    /// <summary>A jump from a check that found another page in its slot. With the TLB's help it goes on here, with the host address in R10, else it misses.</summary>
+    public void Refill(int jump, int slot, int size, bool write) => _fillings.Add(new Filling(jump, slot, code.Position, stubs.FillSlot(size, write)));
+
     /// <summary>The fast path ends here.</summary>
     public void End()
     {
-        if (_misses.Count == 0) return;
-        _detours.Add(new Detour([.. _misses], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
+        if (_misses.Count == 0 && _fillings.Count == 0) return;
+        _detours.Add(new Detour([.. _misses], [.. _fillings], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
         _misses.Clear();
+        _fillings.Clear();
     }
 
     /// <summary>Makes sure that the host's x87 unit has the guest's registers. If it cannot, the block is left before this instruction.</summary>
@@ -54,7 +59,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
         code.Op(0x80, false, 7, new HostAddress(GuestRegister.State, FrameOffset.X87Place));
         code.Byte((int)X87Place.Host);
         int jump = code.Jump(Condition.NotEqual);
-        _detours.Add(new Detour([jump], _place, code.Position, stubs.StartX87));
+        _detours.Add(new Detour([jump], [], _place, code.Position, stubs.StartX87));
         _hasX87 = true;
     }
 
@@ -72,7 +77,17 @@ internal sealed class Site(Emitter code, Stubs stubs)
     {
         foreach (Detour detour in _detours)
         {
-            foreach (int jump in detour.Misses) code.Bind(jump);
+            List<int> misses = [.. detour.Misses];
+            foreach (Filling filling in detour.Fillings)
+            {
+                code.Bind(filling.Jump);
+                code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
+                code.CallTo(filling.Stub);
+                code.PointAt(code.Jump(Condition.BelowOrEqual), filling.Back);
+                if (filling != detour.Fillings[^1]) misses.Add(code.Jump());
+            }
+
+            foreach (int jump in misses) code.Bind(jump);
             code.Constant(GuestRegister.Address, (ulong)detour.Place);
             code.CallTo(detour.Stub);
             code.JumpTo(detour.Back);
@@ -81,5 +96,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
         _detours.Clear();
     }
 
-    private readonly record struct Detour(int[] Misses, int Place, int Back, int Stub);
+    private readonly record struct Detour(int[] Misses, Filling[] Fillings, int Place, int Back, int Stub);
+
+    private readonly record struct Filling(int Jump, int Slot, int Back, int Stub);
 }

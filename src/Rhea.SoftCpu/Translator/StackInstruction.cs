@@ -60,7 +60,7 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         site.Flags.Release();
         _code.Lea(Address, new HostAddress(StackPointer, -Size), site.Code64);
-        memory.Check(Size, write: true);
+        memory.Check(Size, write: true, stack: true);
     }
 
     /// <summary>Leaves the host address of the top of the stack in R10.</summary>
@@ -68,7 +68,7 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         site.Flags.Release();
         _code.Op(0x8B, site.Code64, Address, StackPointer);
-        memory.Check(Size, write: false);
+        memory.Check(Size, write: false, stack: true);
     }
 
     /// <summary>Stores a host register where <see cref="Reserve"/> found room.</summary>
@@ -119,7 +119,7 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         site.Flags.Release();
         _code.Op(0x8B, site.Code64, Address, BasePointer);
-        memory.Check(Size, write: false);
+        memory.Check(Size, write: false, stack: true);
         _code.Lea(StackPointer, new HostAddress(BasePointer, Size), site.Code64);
         _code.Op(0x8B, site.Code64, BasePointer, new HostAddress(Address));
     }

@@ -1,4 +1,5 @@
 using Rhea.SoftCpu.Interpreter;
+using Rhea.SoftCpu.Tlb;
 using static Rhea.SoftCpu.Translator.HostRegister;
 
 namespace Rhea.SoftCpu.Translator;
@@ -19,6 +20,7 @@ internal sealed class Stubs
     private readonly Emitter _code;
     private readonly int _leave;
     private readonly int[] _interpret = new int[4];
+    private readonly Dictionary<(int Size, bool Write), int> _fillSlot = [];
 
     /// <param name="code">Where to emit.</param>
     /// <param name="callbacks">What generated code calls.</param>
@@ -40,6 +42,12 @@ internal sealed class Stubs
             EmitCall(x87 ? callbacks.InterpretX87 : callbacks.Interpret, flags, x87);
         }
 
+        foreach (int size in (ReadOnlySpan<int>)[1, 2, 4, 8, 10, 16])
+        {
+            EmitFillSlot(size, write: false);
+            EmitFillSlot(size, write: true);
+        }
+
         StartX87 = code.Position;
         EmitCall(callbacks.StartX87, flags: false, x87: true);
     }
@@ -57,6 +65,12 @@ internal sealed class Stubs
     /// <param name="flags">Afterwards the flags are in RFLAGS too.</param>
     /// <param name="x87">Afterwards the host's x87 unit has the guest's registers again.</param>
     public int Interpret(bool flags, bool x87) => _interpret[(flags ? 1 : 0) | (x87 ? 2 : 0)];
+
+    /// <summary>
+    /// What a block calls with a linear address in R10 and a slot's address in R11: if the TLB has the page, the slot is filled, the host address is
+    /// in R10, and the condition is not <see cref="Condition.Above"/>.
+    /// </summary>
+    public int FillSlot(int size, bool write) => _fillSlot[(size, write)];
 
     /// <summary>From RFLAGS to the frame; RFLAGS stays.</summary>
     public static void SaveFlags(Emitter code)
@@ -95,6 +109,33 @@ internal sealed class Stubs
     {
         _code.Arithmetic(0, true, Rsp, 8);
         foreach (int register in Saved.Reverse()) Pop(register);
+        _code.Byte(0xC3);
+    }
+
+    private void EmitFillSlot(int size, bool write)
+    {
+        const int pageBits = 12, entryBits = 4, pageSize = 1 << pageBits;
+        _fillSlot[(size, write)] = _code.Position;
+        _code.Store(Frame(FrameOffset.SavedRax), Rax);
+        _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
+        _code.Move32(Rax, R10);
+        _code.ShiftRight(Rax, pageBits - entryBits);
+        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
+        _code.Op(0x03, true, Rax, Frame(write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
+        _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0x33, true, R10, Rcx);
+        _code.Arithmetic(7, true, R10, pageSize - size);
+        int miss = _code.Jump(Condition.Above);
+        _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
+        _code.Op(0x03, true, R10, Rax);
+        _code.Op(0x2B, true, Rax, Rcx);
+        _code.Store(new HostAddress(R11, sizeof(ulong)), Rax);
+        _code.Op(0x33, true, Rcx, Frame(FrameOffset.Salt));
+        _code.Store(new HostAddress(R11), Rcx);
+        _code.Op(0x3B, true, Rax, Rax); // not above
+        _code.Bind(miss);
+        _code.Load(Rax, Frame(FrameOffset.SavedRax));
+        _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
         _code.Byte(0xC3);
     }
 
