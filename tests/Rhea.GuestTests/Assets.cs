@@ -16,6 +16,8 @@ internal static class Assets
 
     public static string PaeInitrd => Guest("686/initrd.gz");
 
+    public static string DebianDisk => Guest("debian/disk", "./test all");
+
     public static string Xen => Guest("xen/xen");
 
     public static string GrubCd => Installed("/usr/lib/grub-rescue/grub-rescue-cdrom.iso", "grub-rescue-pc");
@@ -30,10 +32,10 @@ internal static class Assets
     /// <summary>A folder of its own for each test, removed at the end.</summary>
     public static TemporaryFolder Folder() => new();
 
-    private static string Guest(string name)
+    private static string Guest(string name, string maker = "./test")
     {
         string path = Path.Combine(Root, "artifacts/guests", name);
-        Assert.SkipUnless(File.Exists(path), $"{name} has not been made (./test makes it; tools/guest does it by hand)");
+        Assert.SkipUnless(File.Exists(path), $"{name} has not been made ({maker} makes it; tools/guest does it by hand)");
         return path;
     }
 
