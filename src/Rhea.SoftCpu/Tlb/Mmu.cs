@@ -17,6 +17,7 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
     private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
     private readonly ulong[] _generations = [1, 1]; // of both
+    private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
     private readonly AccessSlots _slots;
     private TlbView _view, _shown;
     private bool _checksAlignment;
@@ -31,7 +32,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     /// <summary>
     /// Changes when the running level's code pages are forgotten: code that was found by linear address before may no longer be there.
-    /// As long as it does not, the page of all that was found is in the table.
+    /// As long as it does not, the page of all that was found is in the table, or it is known that some were crowded out.
     /// </summary>
     public ulong Generation => _generations[User];
 
@@ -154,7 +155,7 @@ internal sealed unsafe class Mmu : IDisposable
         Part part = PartAt(physical, 1);
         if (part.Host == null) return true;
         host = (nint)part.Host;
-        if (_fetch[user].Insert(linear - inside, host - (nint)inside, _global)) NextGeneration(user);
+        _crowdedOut[user] |= _fetch[user].Insert(linear - inside, host - (nint)inside, _global);
         return true;
     }
 
@@ -189,7 +190,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.FlushLocal();
         foreach (TlbTable table in _write) table.FlushLocal();
         for (var user = 0; user < _fetch.Length; user++)
-            if (_fetch[user].FlushLocal()) NextGeneration(user);
+            if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
     }
 
@@ -199,7 +200,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.FlushPage(page);
         foreach (TlbTable table in _write) table.FlushPage(page);
         for (var user = 0; user < _fetch.Length; user++)
-            if (_fetch[user].FlushPage(page)) NextGeneration(user);
+            if (_fetch[user].FlushPage(page) || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
     }
 
@@ -249,6 +250,7 @@ internal sealed unsafe class Mmu : IDisposable
     private void NextGeneration(int user)
     {
         _generations[user]++;
+        _crowdedOut[user] = false;
         _cpu.Head.Generation = (uint)Generation;
     }
 
