@@ -176,7 +176,8 @@ internal static class ModelSpecificRegisters
 
     private static bool WriteBank(ref CpuState state, int index, ulong value)
     {
-        if ((index & 3) == 0 && value is not (0 or ulong.MaxValue)) return false;
+        const ulong tableWalkErrors = 1 << 10; // of the GART, which systems leave out on AMD processors (BKDG 0Fh, MC4_CTL)
+        if ((index & 3) == 0 && value != 0 && (value | tableWalkErrors) != ulong.MaxValue) return false;
         if ((index & 3) == 1 && value != 0) return false;
         state.McBanks[index] = value;
         return true;
