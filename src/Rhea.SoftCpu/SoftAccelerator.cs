@@ -65,14 +65,13 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
         foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.Flush());
     }
 
-    public void CollectDirty()
-    {
-        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.CollectDirty());
-    }
-
     public void Dispose()
     {
-        foreach (CodePages pages in _ram) pages.Block.Written -= OnDeviceWrote;
+        foreach (CodePages pages in _ram)
+        {
+            pages.Block.Written -= OnDeviceWrote;
+            pages.Block.Collecting -= CollectDirty;
+        }
     }
 
     internal void Report(string what) => log?.Invoke(what);
@@ -87,6 +86,7 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
             var added = new CodePages(block);
             _ram = [.. _ram, added];
             block.Written += OnDeviceWrote;
+            block.Collecting += CollectDirty;
             return added;
         }
     }
@@ -113,6 +113,12 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
         (offset, length) = CodePages.Widen(offset, length);
         nint host = pages.Block.HostAddress + (nint)offset;
         foreach (SoftVcpu vcpu in _vcpus) vcpu.Invalidate(host, length, by);
+    }
+
+    /// <summary>Processors write pages that they have found once without telling anybody.</summary>
+    private void CollectDirty(RamBlock block)
+    {
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.CollectDirty(block));
     }
 
     private void OnDeviceWrote(RamBlock block, ulong offset, int length)

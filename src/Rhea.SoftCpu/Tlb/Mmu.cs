@@ -211,19 +211,11 @@ internal sealed unsafe class Mmu : IDisposable
         ForgetSlots();
     }
 
-    /// <summary>Tells the RAM blocks which pages may have been written, and asks anew for each.</summary>
-    public void CollectDirty()
+    /// <summary>Tells a RAM block which of its pages may have been written, and asks anew for each.</summary>
+    public void CollectDirty(RamBlock block)
     {
         foreach (TlbTable table in _write)
-        {
-            table.ForEach(host =>
-            {
-                CodePages? pages = _cpu.Accelerator.FindPages(host);
-                pages?.Block.MarkDirty((ulong)(host - pages.Block.HostAddress), RamBlock.PageSize);
-            });
-            table.Flush();
-        }
-
+            table.Take(block.HostAddress, block.Length, host => block.MarkDirty((ulong)(host - block.HostAddress), RamBlock.PageSize));
         ForgetSlots();
     }
 

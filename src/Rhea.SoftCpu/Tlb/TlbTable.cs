@@ -92,13 +92,16 @@ internal sealed unsafe class TlbTable : IDisposable
         }
     }
 
-    /// <summary>Calls back with every host page in the table.</summary>
-    public void ForEach(Action<nint> page)
+    /// <summary>Forgets the pages of a stretch of host memory, and calls back with each.</summary>
+    public void Take(nint start, ulong length, Action<nint> page)
     {
         for (var i = 0; i < _count; i++)
         {
-            TlbEntry entry = _entries[_used[i]];
-            if (entry.Tag != Empty(_used[i])) page(entry.Host);
+            int index = _used[i];
+            ref TlbEntry entry = ref _entries[index];
+            if (entry.Tag == Empty(index) || (ulong)(entry.Host - start) >= length) continue;
+            page(entry.Host);
+            entry.Tag = Empty(index);
         }
     }
 

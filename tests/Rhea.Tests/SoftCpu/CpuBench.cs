@@ -42,6 +42,8 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     public GuestMemory Memory { get; }
 
+    public RamBlock Ram => _ram;
+
     public CpuRegisters Registers { get; } = new(0);
 
     public ref CpuState State => ref Registers.State;

@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -34,6 +35,36 @@ public class TlbTests
         code.xor(eax, 0x80);
         code.mov(cr4, rax);
     }));
+
+    /// <summary>The reader of a bitmap takes its bits between two writes to a page that the processor knows already.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_page_that_is_written_again_is_told_again(int warmth)
+    {
+        using var bench = new CpuBench("max", warmth);
+        bench.Long64(0x7000);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            code.mov(__qword_ptr[0x8000], rax);
+            code.inc(eax);
+            code.test(al, 0xF);
+            code.jnz(again);
+            code.hlt();
+        });
+        DirtyBitmap written = bench.Ram.Track(DirtyReader.Display);
+        var pages = new List<ulong>();
+        bench.Run(20);
+        written.Take(pages.Add);
+        Assert.Contains(8UL, pages);
+
+        pages.Clear();
+        bench.Run(20);
+        written.Take(pages.Add);
+        Assert.Contains(8UL, pages);
+    }
 
     [Theory]
     [InlineData(0)]
