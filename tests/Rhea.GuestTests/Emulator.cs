@@ -150,10 +150,13 @@ internal sealed partial class Emulator : IAsyncDisposable
     }
 
     /// <summary>Types on the emulator's standard input.</summary>
-    public async Task Type(string text)
+    public Task Type(string text) => Type(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Sends bytes to the emulator's standard input.</summary>
+    public async Task Type(byte[] bytes)
     {
-        await _process.StandardInput.WriteAsync(text);
-        await _process.StandardInput.FlushAsync();
+        await _process.StandardInput.BaseStream.WriteAsync(bytes);
+        await _process.StandardInput.BaseStream.FlushAsync();
     }
 
     /// <summary>Waits for the end and returns the exit status.</summary>

@@ -27,7 +27,7 @@ internal sealed class VgaColors(VgaRegisters vga)
         }
     }
 
-    /// <summary>Colours that the memory holds itself: 15 to 32 bits a pixel.</summary>
+    /// <summary>Colours that the memory holds itself: 15 to 32 bits a pixel. White is not quite white with 15, as in QEMU.</summary>
     public static void Unpack(ReadOnlySpan<byte> bytes, Span<uint> pixels, int depth, bool bigEndian)
     {
         switch (depth)
@@ -38,7 +38,7 @@ internal sealed class VgaColors(VgaRegisters vga)
                     ReadOnlySpan<byte> at = bytes.Slice(x * 2, 2);
                     uint value = bigEndian ? BinaryPrimitives.ReadUInt16BigEndian(at) : BinaryPrimitives.ReadUInt16LittleEndian(at);
                     pixels[x] = depth == 15
-                        ? Widen(value >> 10, 5) << 16 | Widen(value >> 5, 5) << 8 | Widen(value, 5)
+                        ? (value << 9 & 0xF8_0000) | (value << 6 & 0xF800) | (value << 3 & 0xF8)
                         : Widen(value >> 11, 5) << 16 | Widen(value >> 5, 6) << 8 | Widen(value, 5);
                 }
 

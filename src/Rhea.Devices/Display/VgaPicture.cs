@@ -15,6 +15,7 @@ internal sealed class VgaPicture : IConsole
     private const byte Unblanked = 0x20;                                       // attribute index
     private const byte GraphicsMode = 0x01;                                    // graphics register 6
     private const byte StopsPanning = 0x20;                                    // attribute register 10h: at the split
+    private const int ColorPlaneEnable = 0x12;                                 // attribute register
     private const int ShiftRegister = 5, CgaShift = 1, ColorShift = 2;         // graphics register 5
     private const long BlinkPeriod = 16 * VmClock.Second / 70;                 // of the cursor: 16 frames on, 16 off
 
@@ -178,6 +179,8 @@ internal sealed class VgaPicture : IConsole
     /// <summary>Sixteen colours from four planes; or four colours, two bits a pixel, from two pairs of planes (CGA).</summary>
     private void DrawPlanes(Span<byte> bytes, LinePattern pattern, int step)
     {
+        for (var i = 0; i < bytes.Length; i++)
+            if ((_vga.Attribute[ColorPlaneEnable] >> (i & 3) & 1) == 0) bytes[i] = 0;
         for (var x = 0; x < _row.Length; x++)
         {
             int pixel = (x >> step) + pattern.Panning, group = pixel / 8 * 4, bit = 7 - (pixel & 7), color;
@@ -185,7 +188,7 @@ internal sealed class VgaPicture : IConsole
                 color = (bytes[group] >> bit & 1) | (bytes[group + 1] >> bit & 1) << 1 | (bytes[group + 2] >> bit & 1) << 2 | (bytes[group + 3] >> bit & 1) << 3;
             else
                 color = Pair(bytes, group, pixel & 7) | Pair(bytes, group + 2, pixel & 7) << 2;
-            _row[x] = _colors.Of16(color & _vga.Attribute[0x12]);
+            _row[x] = _colors.Of16(color);
         }
 
         static int Pair(Span<byte> bytes, int at, int pixel) => bytes[at + (pixel >> 2)] >> (6 - ((pixel & 3) * 2)) & 3;

@@ -64,6 +64,70 @@ public class VgaPictureTests
     }
 
     [Fact]
+    public void Shades_do_not_reach_into_the_ninth_dot_as_they_do_in_qemu()
+    {
+        TextMode();
+        Character(0, 0xB2, 0x0F);
+        Glyph(0xB2, 0, 0xFF);
+        Attribute(0x10, 0x0C);
+
+        _screen.Refresh();
+
+        Assert.Equal(Black, _screen.Surface.Row(0)[8]);
+    }
+
+    [Fact]
+    public void A_monochrome_attribute_underlines_which_qemu_does_not()
+    {
+        TextMode();
+        Crtc(0x14, 12);
+        Character(0, 0x41, 0x01);
+        Character(1, 0x41, 0x02);
+        Attribute(0x10, 0x0E);
+
+        _screen.Refresh();
+
+        Assert.Equal([.. Enumerable.Repeat(Blue, 9), Black], _screen.Surface.Row(12)[..10].ToArray());
+        Assert.Equal((Black, Black), (_screen.Surface.Row(11)[0], _screen.Surface.Row(13)[0]));
+    }
+
+    /// <summary>In text of nine dots 8 is the middle and 0 a dot to the left; QEMU draws none of it.</summary>
+    [Theory]
+    [InlineData(8, 0, 0, 9, 2)]
+    [InlineData(0, 0, 0, 8, 2)]
+    [InlineData(5, 0, 0, 3, 2)]
+    [InlineData(8, 2, 0, 9, 0)]
+    [InlineData(8, 0, 0x20, 0, 2)]
+    public void Panning_moves_text(byte pixels, byte lines, byte bytes, int x, int y)
+    {
+        TextMode();
+        Character(1, 0x41, 0x01);
+        Glyph(0x41, 2, 0x80);
+        Attribute(0x13, pixels);
+        Crtc(0x08, (byte)(lines | bytes));
+
+        _screen.Refresh();
+
+        Assert.Equal([(x, y)], from row in Enumerable.Range(0, 16) from column in Enumerable.Range(0, 30) where _screen.Surface.Row(row)[column] == Blue select (column, row));
+    }
+
+    [Fact]
+    public void Text_has_a_split_too()
+    {
+        TextMode();
+        Crtc(0x0D, 80);
+        Crtc(0x18, 39);
+        Crtc(0x07, 0x0F);
+        Crtc(0x09, 0x0F);
+        Character(0, 0x41, 0x01);
+        Glyph(0x41, 2, 0x80);
+
+        _screen.Refresh();
+
+        Assert.Equal((Black, Blue), (_screen.Surface.Row(2)[0], _screen.Surface.Row(42)[0]));
+    }
+
+    [Fact]
     public void The_cursor_is_seen_half_of_the_time()
     {
         TextMode();
@@ -141,6 +205,30 @@ public class VgaPictureTests
     }
 
     [Fact]
+    public void Planes_that_are_not_enabled_are_dark()
+    {
+        PlanarMode();
+        new byte[] { 0x80, 0x80, 0x80, 0x80 }.CopyTo(_ram.Span(0, 4));
+        Attribute(0x12, 0x01);
+
+        _screen.Refresh();
+
+        Assert.Equal(Blue, _screen.Surface.Row(0)[0]);
+    }
+
+    [Fact]
+    public void Panning_by_bytes_moves_the_picture_by_eight_pixels_each()
+    {
+        PlanarMode();
+        _ram.Span(8, 1)[0] = 0x80;
+        Crtc(0x08, 0x20);
+
+        _screen.Refresh();
+
+        Assert.Equal([Black, Blue, Black], _screen.Surface.Row(0)[7..10].ToArray());
+    }
+
+    [Fact]
     public void Below_the_split_the_picture_starts_again()
     {
         PlanarMode();
@@ -189,7 +277,7 @@ public class VgaPictureTests
 
     [Theory]
     [InlineData(8, new byte[] { 1, 15 }, Blue, White)]
-    [InlineData(15, new byte[] { 0x1F, 0x00, 0x00, 0x7C }, Blue, 0xFF_0000)]
+    [InlineData(15, new byte[] { 0x1F, 0x00, 0xE0, 0x7F }, 0x00_00F8, 0xF8_F800)]
     [InlineData(16, new byte[] { 0x1F, 0x00, 0xE0, 0x07 }, Blue, 0x00_FF00)]
     [InlineData(24, new byte[] { 0xFF, 0x00, 0x00, 0x56, 0x34, 0x12 }, Blue, 0x12_3456)]
     [InlineData(32, new byte[] { 0xFF, 0x00, 0x00, 0xAA, 0x56, 0x34, 0x12, 0xAA }, Blue, 0x12_3456)]
