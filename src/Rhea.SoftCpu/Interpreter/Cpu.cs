@@ -518,6 +518,7 @@ internal sealed unsafe class Cpu : IDisposable
         Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
             && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
         (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Generation);
+        (_head->FetchTable, _head->TargetMode) = (Mmu.FetchTable, Targets.ModeOf(mode));
         SelectView();
     }
 

@@ -23,7 +23,18 @@ internal struct Frame
 [StructLayout(LayoutKind.Sequential, Size = Length)]
 internal struct FrameHead
 {
-    public const int Length = 128;
+    public const int Length = 192, AttentionShift = 56;
+
+    /// <summary>The TLB's entries for code at the running level.</summary>
+    public nint FetchTable;
+
+    /// <summary>Where translated code is found by its host address: see <see cref="Targets"/>.</summary>
+    public nint Targets;
+
+    /// <summary>What a target's entry must have besides its address.</summary>
+    public ulong TargetMode;
+
+    private readonly Unused _room;
 
     /// <summary>The TLB's entries for the running code.</summary>
     public nint ReadTable, WriteTable;
@@ -74,6 +85,13 @@ internal struct FrameHead
 
     /// <summary>An interrupt waits, for IF if for nothing else.</summary>
     public bool InterruptWaits;
+
+    /// <summary>So that what follows is where an 8-bit displacement reaches it.</summary>
+    [InlineArray(5)]
+    private struct Unused
+    {
+        private ulong _first;
+    }
 }
 
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
@@ -86,6 +104,9 @@ internal static class FrameOffset
     public static readonly ushort Rflags = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rflags));
     public static readonly ushort KernelGsBase = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.KernelGsBase));
     public static readonly ushort Mxcsr = Of((ref Frame frame) => ref Unsafe.As<uint, byte>(ref frame.State.Mxcsr));
+    public static readonly short FetchTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.FetchTable));
+    public static readonly short Targets = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Targets));
+    public static readonly short TargetMode = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TargetMode));
     public static readonly short ReadTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReadTable));
     public static readonly short WriteTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.WriteTable));
     public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));

@@ -36,6 +36,9 @@ internal sealed unsafe class Mmu : IDisposable
     /// </summary>
     public ulong Generation => _generations[User];
 
+    /// <summary>The entries for code at the running level.</summary>
+    public nint FetchTable => _fetch[User].Address;
+
     /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
     public int PhysicalBits { get; set; } = 40;
 

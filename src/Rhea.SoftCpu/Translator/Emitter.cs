@@ -12,7 +12,7 @@ internal static class HostRegister
 /// <summary>Condition codes of Jcc, SETcc and CMOVcc (Intel SDM vol. 1, appendix B).</summary>
 internal static class Condition
 {
-    public const int AboveOrEqual = 3, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12;
+    public const int AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12;
 }
 
 /// <summary>An operand in memory, as ModRM and SIB say it: base + index · 2^scale + displacement. -1 is no register.</summary>

@@ -14,7 +14,10 @@ internal readonly record struct Exit(int First, int FirstStub, int Second, int S
 /// <summary>The ways out of a block: direct jumps in its page, which are linked, and all others, which look their target up.</summary>
 internal sealed class Exits(Site site, Stubs stubs)
 {
-    private const int PageSize = 0x1000, JumpBits = 12, EntryBits = 5, EntryKey = 8, EntryCode = 16, EntryPageIp = 24;
+    /// <summary>Where in a place of the table what is.</summary>
+    public const int EntryKey = 8, EntryCode = 16, EntryPageIp = 24;
+
+    private const int PageSize = 0x1000, JumpBits = 12, EntryBits = 5;
 
     private readonly Emitter _code = site.Code;
     private readonly List<Pending> _pending = [];
@@ -47,7 +50,11 @@ internal sealed class Exits(Site site, Stubs stubs)
     }
 
     /// <summary>Looks for the code of the RIP in R10, and misses if there is none. Leaves the place of the table in R11; changes R10.</summary>
-    public void Lookup() => Lookup(site.Miss);
+    public void Lookup()
+    {
+        (int other, int stale) = Probe();
+        site.Seek(other, stale);
+    }
 
     /// <summary>Jumps to the code that <see cref="Lookup()"/> found, whose place is in R11.</summary>
     public void Go()
@@ -66,12 +73,12 @@ internal sealed class Exits(Site site, Stubs stubs)
             return;
         }
 
-        List<int> misses = [];
         site.Flags.Release();
         LoadIp(place);
-        Lookup(misses.Add);
+        (int other, int stale) = Probe();
+        int found = _code.Position;
         Go();
-        foreach (int miss in misses) _code.Bind(miss);
+        site.EmitSeek(other, stale, found);
         Leave(place);
     }
 
@@ -158,7 +165,8 @@ internal sealed class Exits(Site site, Stubs stubs)
         return jump;
     }
 
-    private void Lookup(Action<int> miss)
+    /// <summary>The jumps for when the place has another target, with the wanted one in R10, and for when it holds no longer.</summary>
+    private (int Other, int Stale) Probe()
     {
         _code.Move32(Temporary, Address);
         _code.ShiftRight(Temporary, JumpBits);
@@ -167,10 +175,10 @@ internal sealed class Exits(Site site, Stubs stubs)
         _code.ShiftLeft(Temporary, EntryBits);
         _code.Op(0x03, true, Temporary, new HostAddress(State, FrameOffset.JumpTable));
         _code.Op(0x3B, true, Address, new HostAddress(Temporary));
-        miss(_code.Jump(Condition.NotEqual));
+        int other = _code.Jump(Condition.NotEqual);
         _code.Load(Address, new HostAddress(State, FrameOffset.JumpKey));
         _code.Op(0x3B, true, Address, new HostAddress(Temporary, EntryKey));
-        miss(_code.Jump(Condition.NotEqual));
+        return (other, _code.Jump(Condition.NotEqual));
     }
 
     private readonly record struct Pending(int Jump, int Poll, int Target, bool SavesFlags);

@@ -8,6 +8,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     private readonly List<Detour> _detours = [];
     private readonly List<int> _misses = [];
     private readonly List<Filling> _fillings = [];
+    private readonly List<Sought> _sought = [];
     private int _place;
     private bool _hasX87;
 
@@ -42,13 +43,31 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>A jump from a check that found another page in its slot. With the TLB's help it goes on here, with the host address in R10, else it misses.</summary>
     public void Refill(int jump, int slot, int size, bool write) => _fillings.Add(new Filling(jump, slot, code.Position, stubs.FillSlot(size, write)));
 
+    /// <summary>Jumps from a look for a target: another one was there, with the wanted RIP in R10, or the right one under a key that holds no longer.</summary>
+    /// <remarks>If the target can be found by its host address, it goes on here, with the target's place in R11, else it misses.</remarks>
+    public void Seek(int other, int stale) => _sought.Add(new Sought(other, stale, code.Position));
+
+    /// <summary>The same at once: what follows is for when the target cannot be found.</summary>
+    /// <param name="other">See <see cref="Seek"/>.</param>
+    /// <param name="stale">See <see cref="Seek"/>.</param>
+    /// <param name="found">Where it goes on else.</param>
+    public void EmitSeek(int other, int stale, int found)
+    {
+        code.Bind(stale);
+        code.Load(GuestRegister.Address, new HostAddress(GuestRegister.Temporary));
+        code.Bind(other);
+        code.CallTo(stubs.FindTarget);
+        code.PointAt(code.Jump(Condition.Equal), found);
+    }
+
     /// <summary>The fast path ends here.</summary>
     public void End()
     {
-        if (_misses.Count == 0 && _fillings.Count == 0) return;
-        _detours.Add(new Detour([.. _misses], [.. _fillings], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
+        if (_misses.Count == 0 && _fillings.Count == 0 && _sought.Count == 0) return;
+        _detours.Add(new Detour([.. _misses], [.. _fillings], [.. _sought], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
         _misses.Clear();
         _fillings.Clear();
+        _sought.Clear();
     }
 
     /// <summary>Makes sure that the host's x87 unit has the guest's registers. If it cannot, the block is left before this instruction.</summary>
@@ -59,7 +78,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
         code.Op(0x80, false, 7, new HostAddress(GuestRegister.State, FrameOffset.X87Place));
         code.Byte((int)X87Place.Host);
         int jump = code.Jump(Condition.NotEqual);
-        _detours.Add(new Detour([jump], [], _place, code.Position, stubs.StartX87));
+        _detours.Add(new Detour([jump], [], [], _place, code.Position, stubs.StartX87));
         _hasX87 = true;
     }
 
@@ -84,7 +103,13 @@ internal sealed class Site(Emitter code, Stubs stubs)
                 code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
                 code.CallTo(filling.Stub);
                 code.PointAt(code.Jump(Condition.BelowOrEqual), filling.Back);
-                if (filling != detour.Fillings[^1]) misses.Add(code.Jump());
+                if (detour.Sought.Length > 0 || filling != detour.Fillings[^1]) misses.Add(code.Jump());
+            }
+
+            foreach (Sought sought in detour.Sought)
+            {
+                EmitSeek(sought.Other, sought.Stale, sought.Back);
+                if (sought != detour.Sought[^1]) misses.Add(code.Jump());
             }
 
             foreach (int jump in misses) code.Bind(jump);
@@ -96,7 +121,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
         _detours.Clear();
     }
 
-    private readonly record struct Detour(int[] Misses, Filling[] Fillings, int Place, int Back, int Stub);
+    private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, int Place, int Back, int Stub);
+
+    private readonly record struct Sought(int Other, int Stale, int Back);
 
     private readonly record struct Filling(int Jump, int Slot, int Back, int Stub);
 }

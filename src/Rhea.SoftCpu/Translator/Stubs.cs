@@ -48,6 +48,8 @@ internal sealed class Stubs
             EmitFillSlot(size, write: true);
         }
 
+        FindTarget = code.Position;
+        EmitFindTarget();
         StartX87 = code.Position;
         EmitCall(callbacks.StartX87, flags: false, x87: true);
     }
@@ -71,6 +73,12 @@ internal sealed class Stubs
     /// in R10, and the condition is not <see cref="Condition.Above"/>.
     /// </summary>
     public int FillSlot(int size, bool write) => _fillSlot[(size, write)];
+
+    /// <summary>
+    /// What a block calls with a RIP in R10 and its place among the jumps' targets in R11: if there is translated code, found by its host address, the
+    /// place is filled and the condition is <see cref="Condition.Equal"/>. Changes R10.
+    /// </summary>
+    public int FindTarget { get; }
 
     /// <summary>From RFLAGS to the frame; RFLAGS stays.</summary>
     public static void SaveFlags(Emitter code)
@@ -134,6 +142,48 @@ internal sealed class Stubs
         _code.Store(new HostAddress(R11), Rcx);
         _code.Op(0x3B, true, Rax, Rax); // not above
         _code.Bind(miss);
+        _code.Load(Rax, Frame(FrameOffset.SavedRax));
+        _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
+        _code.Byte(0xC3);
+    }
+
+    private void EmitFindTarget()
+    {
+        const int pageBits = 12, pageMask = (1 << pageBits) - 1, entryBits = 4;
+        _code.Store(Frame(FrameOffset.SavedRax), Rax);
+        _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
+        _code.Load(Rcx, Frame(FrameOffset.JumpKey));
+        _code.Store(Frame(FrameOffset.Scratch), Rcx); // it has no attention in it, even if there is some by the time it is used
+        _code.Op(0xC1, true, 5, Rcx); // shr
+        _code.Byte(FrameHead.AttentionShift);
+        int attention = _code.Jump(Condition.NotEqual);
+        _code.Move32(Rax, R10);
+        _code.ShiftRight(Rax, pageBits - entryBits);
+        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
+        _code.Op(0x03, true, Rax, Frame(FrameOffset.FetchTable));
+        _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0x33, true, Rcx, R10);
+        _code.Arithmetic(7, true, Rcx, pageMask);
+        int unknown = _code.Jump(Condition.Above); // which is not equal
+        _code.Op(0x03, true, Rcx, new HostAddress(Rax, sizeof(ulong)));
+        _code.Move32(Rax, Rcx);
+        _code.ShiftRight(Rax, pageBits);
+        _code.Op(0x33, false, Rax, Rcx);
+        _code.Arithmetic(4, false, Rax, Targets.Count - 1);
+        _code.ShiftLeft(Rax, entryBits);
+        _code.Op(0x03, true, Rax, Frame(FrameOffset.Targets));
+        _code.Op(0x0B, true, Rcx, Frame(FrameOffset.TargetMode));
+        _code.Op(0x3B, true, Rcx, new HostAddress(Rax));
+        int untranslated = _code.Jump(Condition.NotEqual);
+        _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
+        _code.Load(Rcx, Frame(FrameOffset.Scratch));
+        _code.Store(new HostAddress(R11), R10);
+        _code.Store(new HostAddress(R11, Exits.EntryKey), Rcx);
+        _code.Store(new HostAddress(R11, Exits.EntryCode), Rax);
+        _code.Arithmetic(4, true, R10, ~pageMask);
+        _code.Store(new HostAddress(R11, Exits.EntryPageIp), R10);
+        _code.Op(0x3B, true, Rax, Rax); // equal
+        foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, untranslated]) _code.Bind(miss);
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
         _code.Byte(0xC3);

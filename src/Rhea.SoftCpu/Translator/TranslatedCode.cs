@@ -18,20 +18,22 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private const int Continue = 0, Faulted = 1, Left = 2, Failed = 3;
 
     private readonly Cpu _cpu;
+    private readonly BlockCache _cache;
     private readonly CodeMemory _memory = new(MemoryBytes);
     private readonly Emitter _code;
     private readonly BlockTranslator _translator;
     private readonly Stubs _stubs;
     private readonly int _firstBlock;
     private readonly JumpPlace* _jumps = (JumpPlace*)NativeMemory.AllocZeroed((nuint)Exits.Lookups, (nuint)sizeof(JumpPlace));
+    private readonly Target* _targets = (Target*)NativeMemory.AllocZeroed(Targets.Count, (nuint)sizeof(Target));
     private readonly List<Exit> _exits = [];
     private readonly List<Link> _links = [];
     private GCHandle _handle;
     private Exception? _failure;
 
-    public TranslatedCode(Cpu cpu, nint arena)
+    public TranslatedCode(Cpu cpu, BlockCache cache, nint arena)
     {
-        _cpu = cpu;
+        (_cpu, _cache) = (cpu, cache);
         _code = new Emitter(_memory.WriteAddress, MemoryBytes);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
             (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87));
@@ -39,7 +41,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _translator = new BlockTranslator(_code, _stubs, arena);
         _handle = GCHandle.Alloc(this);
         ref FrameHead head = ref cpu.Head;
-        (head.Handle, head.Arena, head.JumpTable) = (GCHandle.ToIntPtr(_handle), arena, (nint)_jumps);
+        (head.Handle, head.Arena, head.JumpTable, head.Targets) = (GCHandle.ToIntPtr(_handle), arena, (nint)_jumps, (nint)_targets);
     }
 
     public Statistics Statistics { get; } = new(HandlerTable.Codes) { Room = MemoryBytes };
@@ -113,11 +115,13 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _links.Clear();
         _cpu.Head.LastExit = 0;
         NativeMemory.Clear(_jumps, (nuint)(Exits.Lookups * sizeof(JumpPlace)));
+        NativeMemory.Clear(_targets, (nuint)(Targets.Count * sizeof(Target)));
     }
 
     public void Dispose()
     {
         NativeMemory.Free(_jumps);
+        NativeMemory.Free(_targets);
         _memory.Dispose();
         _handle.Free();
     }
@@ -181,12 +185,22 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>The address of the code for the instruction at RIP, if it is known and can run at once.</summary>
     private nint GoOn()
     {
+        if (_cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
         ref FrameHead head = ref _cpu.Head;
         ulong ip = _cpu.State.Rip;
         JumpPlace* place = _jumps + Exits.LookupIndex(ip);
-        if (place->Ip != ip || place->Key != head.Key || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
-        head.PageIp = place->PageIp;
-        return place->Code;
+        if (place->Ip == ip && place->Key == head.Key)
+        {
+            head.PageIp = place->PageIp;
+            return place->Code;
+        }
+
+        Block* block = _cache.Find();
+        if (block == null) return Faulted;
+        if (block->Entry == 0 || block->NeedsX87) return Left;
+        head.PageIp = ip - (ulong)(block->Host & 0xFFF);
+        Remember(block, ip);
+        return _memory.RunAddress + block->Entry;
     }
 
     /// <summary>Leaves a block before it has ended, with RIP so many bytes from its start.</summary>
@@ -234,7 +248,9 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         ref FrameHead head = ref _cpu.Head;
         JumpPlace* place = _jumps + Exits.LookupIndex(ip);
-        *place = new JumpPlace { Ip = ip, Key = head.Key, Code = _memory.RunAddress + block->Entry, PageIp = head.PageIp };
+        nint code = _memory.RunAddress + block->Entry;
+        *place = new JumpPlace { Ip = ip, Key = head.Key, Code = code, PageIp = head.PageIp };
+        if (block->SecondPage == 0) _targets[Targets.IndexOf(block->Host)] = new Target { Key = Targets.KeyOf(block->Host, block->Mode), Code = code };
     }
 
     private ulong Clip(ulong ip) => _cpu.Code64 ? ip : (uint)ip;
@@ -250,6 +266,13 @@ internal sealed unsafe class TranslatedCode : IDisposable
         public ulong Ip, Key;
         public nint Code;
         public ulong PageIp;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Target
+    {
+        public ulong Key;
+        public nint Code;
     }
 
     /// <param name="Host">What the jump leads to.</param>
