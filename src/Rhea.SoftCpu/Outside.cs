@@ -3,7 +3,7 @@ using Rhea.Core.Cpu;
 namespace Rhea.SoftCpu;
 
 /// <summary>The machine, as a processor that is running guest code reaches it: it is not inside while a device works.</summary>
-internal sealed class Outside(IMachineBus bus, Lock inside)
+internal sealed class Outside(IMachineBus bus, InsideLock inside)
 {
     public uint ReadPort(ushort port, int size)
     {

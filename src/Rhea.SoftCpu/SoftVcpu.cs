@@ -14,7 +14,8 @@ public sealed class SoftVcpu : IVcpu
     private readonly SoftAccelerator _accelerator;
     private readonly Cpu _cpu;
     private readonly Engine _engine;
-    private readonly Lock _inside = new(), _queue = new();
+    private readonly InsideLock _inside = new();
+    private readonly Lock _queue = new();
     private readonly List<(nint Host, int Length)> _written = [];
     private readonly AutoResetEvent _wake = new(initialState: false);
     private volatile bool _kicked, _intr, _nmi, _smi, _init, _startUp, _a20 = true, _a20Changed;
@@ -36,6 +37,7 @@ public sealed class SoftVcpu : IVcpu
         try
         {
             _cpu.Debugger.Resume();
+            _cpu.TickClock?.Pause();
             return _cpu.Debugger.Stops.SingleStep ? RunStep() : RunInside(budget);
         }
         catch (Exception fault)
@@ -98,7 +100,7 @@ public sealed class SoftVcpu : IVcpu
 
     public void Read(CpuRegisters into)
     {
-        lock (_inside)
+        using (_inside.EnterScope())
         {
             into.State = _cpu.State;
             into.State.Rflags = _cpu.ReadRflags();
@@ -109,7 +111,7 @@ public sealed class SoftVcpu : IVcpu
 
     public void Write(CpuRegisters from)
     {
-        lock (_inside)
+        using (_inside.EnterScope())
         {
             _cpu.State = from.State;
             (_nmi, _smi, _init) = (from.State.NmiPending, from.State.SmiPending, from.State.InitPending);
@@ -128,7 +130,7 @@ public sealed class SoftVcpu : IVcpu
         get => _cpu.Debugger.Stops;
         set
         {
-            lock (_inside)
+            using (_inside.EnterScope())
             {
                 _cpu.Debugger.Stops = value;
                 _cpu.Mmu.Flush();
@@ -142,12 +144,12 @@ public sealed class SoftVcpu : IVcpu
 
     public bool TryTranslate(ulong linear, out ulong physical)
     {
-        lock (_inside) return _cpu.Mmu.TryTranslate(linear, out physical);
+        using (_inside.EnterScope()) return _cpu.Mmu.TryTranslate(linear, out physical);
     }
 
     public string? TranslatorReport()
     {
-        lock (_inside) return _engine.TranslatorReport;
+        using (_inside.EnterScope()) return _engine.TranslatorReport;
     }
 
     public void Dispose()
@@ -162,7 +164,7 @@ public sealed class SoftVcpu : IVcpu
     {
         Interlocked.Increment(ref _waiting);
         _cpu.Attention = true;
-        lock (_inside) work(_cpu);
+        using (_inside.EnterScope()) work(_cpu);
         Interlocked.Decrement(ref _waiting);
     }
 

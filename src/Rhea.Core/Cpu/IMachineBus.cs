@@ -4,6 +4,9 @@ namespace Rhea.Core.Cpu;
 /// <remarks>RAM a processor reaches by itself, through the tables of the two <see cref="Memory.AddressSpace"/>s it was attached to.</remarks>
 public interface IMachineBus
 {
+    /// <summary>A device answers at one of these ports, without the lock. Where none does, what is read is ones, and what is written is lost.</summary>
+    bool Answers(ushort port, int size);
+
     uint ReadPort(ushort port, int size);
 
     void WritePort(ushort port, int size, uint value);
@@ -33,6 +36,9 @@ public interface IMachineBus
 
     /// <summary>Guest time in nanoseconds for RDTSC, without the lock; it never goes back.</summary>
     long Time { get; }
+
+    /// <summary>Guest time goes on as the host's does while the processor runs, so that it can be read off the host's own time stamp counter.</summary>
+    bool TimeFlows { get; }
 }
 
 /// <summary>The local APIC as its processor's bus reaches it. Under the machine lock, but for the two properties.</summary>

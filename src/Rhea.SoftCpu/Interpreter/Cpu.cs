@@ -131,9 +131,16 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>The time stamp counter: guest nanoseconds, moved by what the guest wrote.</summary>
     public ulong TimeStamp
     {
-        get => (ulong)Bus.Time + TimeStampOffset;
-        set => TimeStampOffset = value - (ulong)Bus.Time;
+        get => TickClock?.Read() ?? (ulong)Bus.Time + TimeStampOffset;
+        set
+        {
+            TimeStampOffset = value - (ulong)Bus.Time;
+            TickClock?.Reset();
+        }
     }
+
+    /// <summary>Where there is one, generated code reads the time stamp counter without asking the bus.</summary>
+    public TickClock? TickClock { get; set; }
 
     /// <summary>How far the time stamp counter is ahead of guest time.</summary>
     public ulong TimeStampOffset { get; private set; }
@@ -362,9 +369,9 @@ internal sealed unsafe class Cpu : IDisposable
     public bool LoadForUpdate<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
     {
         TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
-        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            _update = (byte*)(entry->Host + (nint)(linear ^ entry->Tag));
+            _update = (byte*)(entry->Host + (nint)(linear ^ ~entry->Tag));
             value = Unsafe.ReadUnaligned<T>(_update);
             return true;
         }
@@ -422,9 +429,9 @@ internal sealed unsafe class Cpu : IDisposable
     public bool LoadLinear<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
     {
         TlbEntry* entry = _read + (linear >> 12 & (TlbEntry.Count - 1));
-        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            value = Unsafe.ReadUnaligned<T>((byte*)(entry->Host + (nint)(linear ^ entry->Tag)));
+            value = Unsafe.ReadUnaligned<T>((byte*)(entry->Host + (nint)(linear ^ ~entry->Tag)));
             return true;
         }
 
@@ -436,9 +443,9 @@ internal sealed unsafe class Cpu : IDisposable
     public bool StoreLinear<T>(SegmentRegister segment, ulong linear, T value) where T : unmanaged
     {
         TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
-        if ((linear ^ entry->Tag) <= (ulong)(4096 - sizeof(T)))
+        if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
-            Unsafe.WriteUnaligned((byte*)(entry->Host + (nint)(linear ^ entry->Tag)), value);
+            Unsafe.WriteUnaligned((byte*)(entry->Host + (nint)(linear ^ ~entry->Tag)), value);
             return true;
         }
 
@@ -449,7 +456,7 @@ internal sealed unsafe class Cpu : IDisposable
     public Span<byte> Window(ulong linear, int length, bool write)
     {
         TlbEntry* entry = (write ? _write : _read) + (linear >> 12 & (TlbEntry.Count - 1));
-        ulong inside = linear ^ entry->Tag;
+        ulong inside = linear ^ ~entry->Tag;
         return inside < 4096 ? new Span<byte>((byte*)(entry->Host + (nint)inside), Math.Min(length, 4096 - (int)inside)) : default;
     }
 
@@ -518,7 +525,7 @@ internal sealed unsafe class Cpu : IDisposable
         Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
             && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
         (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Generation);
-        (_head->FetchTable, _head->TargetMode) = (Mmu.FetchTable, Targets.ModeOf(mode));
+        (_head->FetchTable, _head->TargetMode, _head->TimeDenied) = (Mmu.FetchTable, Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
         SelectView();
     }
 

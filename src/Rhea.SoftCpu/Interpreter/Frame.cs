@@ -23,7 +23,7 @@ internal struct Frame
 [StructLayout(LayoutKind.Sequential, Size = Length)]
 internal struct FrameHead
 {
-    public const int Length = 192, AttentionShift = 56;
+    public const int Length = 256, AttentionShift = 56;
 
     /// <summary>The TLB's entries for code at the running level.</summary>
     public nint FetchTable;
@@ -33,6 +33,12 @@ internal struct FrameHead
 
     /// <summary>What a target's entry must have besides its address.</summary>
     public ulong TargetMode;
+
+    /// <summary>RDTSC is a protection fault.</summary>
+    public bool TimeDenied;
+
+    /// <summary>The line that gives the time stamp counter, in the host's ticks: see <see cref="Translator.TickClock"/>.</summary>
+    public ulong TickStart, TickLength, TickScale, TickStamp;
 
     private readonly Unused _room;
 
@@ -87,7 +93,7 @@ internal struct FrameHead
     public bool InterruptWaits;
 
     /// <summary>So that what follows is where an 8-bit displacement reaches it.</summary>
-    [InlineArray(5)]
+    [InlineArray(8)]
     private struct Unused
     {
         private ulong _first;
@@ -103,10 +109,16 @@ internal static class FrameOffset
     public static readonly ushort Rip = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rip));
     public static readonly ushort Rflags = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.Rflags));
     public static readonly ushort KernelGsBase = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.KernelGsBase));
+    public static readonly ushort TscAux = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.TscAux));
     public static readonly ushort Mxcsr = Of((ref Frame frame) => ref Unsafe.As<uint, byte>(ref frame.State.Mxcsr));
     public static readonly short FetchTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.FetchTable));
     public static readonly short Targets = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Targets));
     public static readonly short TargetMode = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TargetMode));
+    public static readonly short TimeDenied = OfHead((ref FrameHead head) => ref Unsafe.As<bool, byte>(ref head.TimeDenied));
+    public static readonly short TickStart = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TickStart));
+    public static readonly short TickLength = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TickLength));
+    public static readonly short TickScale = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TickScale));
+    public static readonly short TickStamp = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TickStamp));
     public static readonly short ReadTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReadTable));
     public static readonly short WriteTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.WriteTable));
     public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));
@@ -134,6 +146,7 @@ internal static class FrameOffset
     public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;
 
     private static readonly ushort FirstSegment = Of((ref Frame frame) => ref Unsafe.As<Segment, byte>(ref frame.State.Segments[0]));
+    private static readonly ushort FirstSelector = Of((ref Frame frame) => ref Unsafe.As<ushort, byte>(ref frame.State.Segments[0].Selector));
     private static readonly ushort FirstVector = Of((ref Frame frame) => ref Unsafe.As<VectorRegister, byte>(ref frame.State.Vector[0]));
     private static readonly ushort FirstX87 = Of((ref Frame frame) => ref Unsafe.As<X87Register, byte>(ref frame.State.X87[0]));
 
@@ -155,6 +168,8 @@ internal static class FrameOffset
     public static int VectorNumber(int offset) => (offset - FirstVector) / Unsafe.SizeOf<VectorRegister>();
 
     public static ushort SegmentBase(SegmentRegister segment) => (ushort)(FirstSegment + ((int)segment * Unsafe.SizeOf<Segment>()));
+
+    public static ushort Selector(SegmentRegister segment) => (ushort)(FirstSelector + ((int)segment * Unsafe.SizeOf<Segment>()));
 
     public static ushort Vector(int number) => (ushort)(FirstVector + (number * Unsafe.SizeOf<VectorRegister>()));
 

@@ -20,6 +20,9 @@ internal static class Ports
         return (bits >> (port & 7) & ((1 << size) - 1)) == 0 || cpu.Refuse(ExceptionVector.GeneralProtection);
     }
 
+    /// <summary>A device is to be asked, or the guest wants to know of the access.</summary>
+    public static bool Matter(Cpu cpu, ushort port, int size) => cpu.Bus.Answers(port, size) || cpu.Breakpoints.WatchesPorts;
+
     public static uint Read(Cpu cpu, ushort port, int size)
     {
         if (cpu.Breakpoints.WatchesPorts) cpu.Breakpoints.OnPortAccess(port, size);
@@ -33,7 +36,7 @@ internal static class Ports
     }
 }
 
-/// <summary>IN and OUT of one size. The block ends: the device may have changed anything.</summary>
+/// <summary>IN and OUT of one size. The block ends where a device answers, which may have changed anything.</summary>
 internal static class PortInstructions<T> where T : unmanaged, IBinaryInteger<T>
 {
     public static Step InImmediate(Cpu cpu, in Op op) => In(cpu, in op, (byte)op.Immediate);
@@ -47,6 +50,12 @@ internal static class PortInstructions<T> where T : unmanaged, IBinaryInteger<T>
     private static Step In(Cpu cpu, in Op op, ushort port)
     {
         if (!Ports.Allowed(cpu, port, Unsafe.SizeOf<T>())) return Step.Fault;
+        if (!Ports.Matter(cpu, port, Unsafe.SizeOf<T>()))
+        {
+            cpu.Set(0, T.AllBitsSet);
+            return Step.Next;
+        }
+
         cpu.Set(0, T.CreateTruncating(Ports.Read(cpu, port, Unsafe.SizeOf<T>())));
         return cpu.LeaveAfter(in op);
     }
@@ -54,6 +63,7 @@ internal static class PortInstructions<T> where T : unmanaged, IBinaryInteger<T>
     private static Step Out(Cpu cpu, in Op op, ushort port)
     {
         if (!Ports.Allowed(cpu, port, Unsafe.SizeOf<T>())) return Step.Fault;
+        if (!Ports.Matter(cpu, port, Unsafe.SizeOf<T>())) return Step.Next;
         Ports.Write(cpu, port, Unsafe.SizeOf<T>(), uint.CreateTruncating(cpu.Get<T>(0)));
         return cpu.LeaveAfter(in op);
     }

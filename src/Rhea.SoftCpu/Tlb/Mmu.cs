@@ -115,6 +115,13 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Memory that the processor itself reads: descriptors, TSS, page-independent of the running code's rights.</summary>
     public bool ReadSystem<T>(ulong linear, out T value) where T : unmanaged
     {
+        nint host = _read[(int)TlbView.Supervisor].Find(linear & ~PageMask);
+        if (host != 0 && (linear & PageMask) <= PageMask + 1 - (ulong)sizeof(T) && !Breakpoints)
+        {
+            value = Unsafe.ReadUnaligned<T>((byte*)host + (linear & PageMask));
+            return true;
+        }
+
         T read;
         bool done = Read(linear, new Span<byte>(&read, sizeof(T)), TlbView.Supervisor);
         value = read;

@@ -2,14 +2,17 @@ using System.Runtime.InteropServices;
 
 namespace Rhea.SoftCpu.Tlb;
 
-/// <summary>One page that may be reached without asking: <c>(linear ^ Tag) &lt;= 4096 - size</c> says that all of an access is in it.</summary>
-/// <remarks>An empty entry's tag is a page that belongs to another entry, so no address matches, canonical or not.</remarks>
+/// <summary>One page that may be reached without asking: <c>(linear ^ ~Tag) &lt;= 4096 - size</c> says that all of an access is in it.</summary>
+/// <remarks>
+/// An empty entry's tag is 0, which is the last page there is, so that a table needs no filling: memory that no entry was put in is not even
+/// there. Only in the last entry, where that page belongs, another page's tag stands for nothing: so no address matches, canonical or not.
+/// </remarks>
 [StructLayout(LayoutKind.Sequential)]
 internal struct TlbEntry
 {
-    public const int Count = 1024;
+    public const int Count = 1 << 14;
 
-    /// <summary>The page's linear address.</summary>
+    /// <summary>The complement of the page's linear address.</summary>
     public ulong Tag;
 
     /// <summary>Where the page is in host memory.</summary>

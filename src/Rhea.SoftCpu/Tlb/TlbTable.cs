@@ -6,14 +6,14 @@ namespace Rhea.SoftCpu.Tlb;
 /// <remarks>UNSAFE: unmanaged memory that handlers and generated code index. SAFETY: an index is always masked to the table's size.</remarks>
 internal sealed unsafe class TlbTable : IDisposable
 {
-    private readonly TlbEntry* _entries = (TlbEntry*)NativeMemory.AlignedAlloc((nuint)(TlbEntry.Count * sizeof(TlbEntry)), 64);
+    private readonly TlbEntry* _entries = (TlbEntry*)NativeMemory.AllocZeroed(TlbEntry.Count, (nuint)sizeof(TlbEntry));
     private readonly ushort[] _used = new ushort[TlbEntry.Count];
     private readonly bool[] _global = new bool[TlbEntry.Count];
     private int _count;
 
     public TlbTable()
     {
-        for (var i = 0; i < TlbEntry.Count; i++) _entries[i].Tag = Empty(i);
+        _entries[TlbEntry.Count - 1].Tag = Empty(TlbEntry.Count - 1);
     }
 
     public nint Address => (nint)_entries;
@@ -25,14 +25,14 @@ internal sealed unsafe class TlbTable : IDisposable
     {
         var index = (int)(page >> 12) & (TlbEntry.Count - 1);
         ref TlbEntry entry = ref _entries[index];
-        bool free = entry.Tag == Empty(index), replaces = !free && entry.Tag != page;
+        bool free = entry.Tag == Empty(index), replaces = !free && entry.Tag != ~page;
         if (free)
         {
             if (_count == _used.Length) Compact();
             _used[_count++] = (ushort)index;
         }
 
-        entry = new TlbEntry { Tag = page, Host = host };
+        entry = new TlbEntry { Tag = ~page, Host = host };
         _global[index] = global;
         return replaces;
     }
@@ -41,7 +41,7 @@ internal sealed unsafe class TlbTable : IDisposable
     public nint Find(ulong page)
     {
         TlbEntry* entry = _entries + (page >> 12 & (TlbEntry.Count - 1));
-        return entry->Tag == page ? entry->Host : 0;
+        return entry->Tag == ~page ? entry->Host : 0;
     }
 
     public void Flush()
@@ -76,7 +76,7 @@ internal sealed unsafe class TlbTable : IDisposable
     public bool FlushPage(ulong page)
     {
         var index = (int)(page >> 12) & (TlbEntry.Count - 1);
-        if (_entries[index].Tag != page) return false;
+        if (_entries[index].Tag != ~page) return false;
         _entries[index].Tag = Empty(index); // it stays in the list until the next flush
         return true;
     }
@@ -105,9 +105,9 @@ internal sealed unsafe class TlbTable : IDisposable
         }
     }
 
-    public void Dispose() => NativeMemory.AlignedFree(_entries);
+    public void Dispose() => NativeMemory.Free(_entries);
 
-    private static ulong Empty(int index) => ~((ulong)index << 12);
+    private static ulong Empty(int index) => index == TlbEntry.Count - 1 ? 0x1000UL : 0;
 
     /// <summary>Pages flushed one by one left their places in the list; the same entry may be in it more than once.</summary>
     private void Compact()

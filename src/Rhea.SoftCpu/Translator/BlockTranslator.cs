@@ -16,6 +16,7 @@ internal sealed unsafe class BlockTranslator
     /// <summary>What the longest block may become, in bytes.</summary>
     public const int MaxBytes = (BlockDecoder.MaxOps + 8) * 512;
 
+    private readonly BitStringInstruction _bitString;
     private readonly Emitter _code;
     private readonly DivideInstruction _divide;
     private readonly Exits _exits;
@@ -38,9 +39,10 @@ internal sealed unsafe class BlockTranslator
         _memory = new MemoryAccess(_site);
         _plain = new PlainInstruction(_site, _memory);
         _special = new SpecialInstruction(_site, _memory);
+        _bitString = new BitStringInstruction(_site, _memory);
         _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
-        _system = new SystemInstruction(_site, _stack);
+        _system = new SystemInstruction(_site, _memory, _stack);
         _x87 = new X87Instruction(_site, _memory);
         _exits = new Exits(_site, stubs);
         _jump = new JumpInstruction(_site, _memory, _stack, _exits);
@@ -52,6 +54,7 @@ internal sealed unsafe class BlockTranslator
         Nothing,
         Plain,
         Special,
+        BitString,
         Divide,
         Stack,
         X87,
@@ -122,6 +125,7 @@ internal sealed unsafe class BlockTranslator
         if (op.Handler == HandlerTable.Instance.Nothing) return Kind.Nothing;
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? Kind.Special : Kind.Interpreted;
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? Kind.Divide : Kind.Interpreted;
+        if (op.Has(OpFlags.Memory) && BitStringInstruction.Knows(form)) return _bitString.Fits(in op) ? Kind.BitString : Kind.Interpreted;
         if (_stack.Fits(in op)) return Kind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? Kind.Jump : Kind.Interpreted;
         if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? Kind.X87 : Kind.Interpreted;
@@ -156,6 +160,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case Kind.Special:
                 _special.Emit(in op);
+                break;
+            case Kind.BitString:
+                _bitString.Emit(plan.Form, in op);
                 break;
             case Kind.Divide:
                 _divide.Emit(in op);

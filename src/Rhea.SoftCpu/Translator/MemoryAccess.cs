@@ -33,8 +33,34 @@ internal sealed class MemoryAccess(Site site)
     {
         site.Flags.Release();
         Compute(in op, Address, op.AddressShift == 0);
-        if (!op.Has(OpFlags.Flat)) _code.Op(0x03, site.Code64, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
+        AddSegment(in op);
         Check(size, write, aligned);
+    }
+
+    /// <summary>The same for the part of the memory operand that has a bit whose number is in a guest register.</summary>
+    /// <param name="op">The instruction.</param>
+    /// <param name="number">The register.</param>
+    /// <param name="size">Of that part, and of the register, in bytes.</param>
+    /// <param name="write">It is written, and maybe read too.</param>
+    public void ReachBit(in Op op, int number, int size, bool write)
+    {
+        site.Flags.Release();
+        Compute(in op, Address, op.AddressShift == 0);
+        Bring(number, Temporary, wide: size == sizeof(ulong));
+        if (size != sizeof(ulong)) _code.Op(0x63, true, Temporary, Temporary); // movsxd
+        _code.Op(0xC1, true, 7, Temporary); // sar
+        _code.Byte(3);
+        _code.Arithmetic(4, true, Temporary, -size);
+        _code.Op(0x03, op.AddressShift == 0, Address, Temporary);
+        AddSegment(in op);
+        Check(size, write);
+    }
+
+    /// <summary>Copies a guest register into a host register.</summary>
+    public void Bring(int number, int to, bool wide)
+    {
+        if (HostOf(number) < 0) _code.Op(0x8B, wide, to, Slot(number));
+        else _code.Op(0x8B, wide, to, HostOf(number));
     }
 
     /// <summary>The offset of the memory operand into a host register. Changes R10 and R11, not RFLAGS.</summary>
@@ -79,6 +105,11 @@ internal sealed class MemoryAccess(Site site)
         _code.ModRm(0, Address);
         _code.Byte(size - 1);
         site.Miss(_code.Jump(Condition.NotEqual));
+    }
+
+    private void AddSegment(in Op op)
+    {
+        if (!op.Has(OpFlags.Flat)) _code.Op(0x03, site.Code64, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
     }
 
     private int NextSlot() => _slot = _slot + 1 < AccessSlots.Count ? _slot + 1 : 1;

@@ -9,6 +9,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     private readonly List<int> _misses = [];
     private readonly List<Filling> _fillings = [];
     private readonly List<Sought> _sought = [];
+    private readonly List<(int Jump, int Back)> _questions = [];
     private int _place;
     private bool _hasX87;
 
@@ -82,6 +83,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
         _hasX87 = true;
     }
 
+    /// <summary>A jump that asks for the time stamp counter and goes on here with it in RAX. Changes RDX, R10, R11 and RFLAGS.</summary>
+    public void AskTime(int jump) => _questions.Add((jump, code.Position));
+
     /// <summary>The interpreter does all of it.</summary>
     public void Interpret()
     {
@@ -118,7 +122,15 @@ internal sealed class Site(Emitter code, Stubs stubs)
             code.JumpTo(detour.Back);
         }
 
+        foreach ((int jump, int back) in _questions)
+        {
+            code.Bind(jump);
+            code.CallTo(stubs.ReadTime);
+            code.JumpTo(back);
+        }
+
         _detours.Clear();
+        _questions.Clear();
     }
 
     private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, int Place, int Back, int Stub);

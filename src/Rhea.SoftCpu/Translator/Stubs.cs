@@ -14,8 +14,9 @@ internal sealed class Stubs
     /// <summary>What a callback returns up to this is a reason to leave, what is above an address of code to go on at.</summary>
     public const int LastReason = 15;
 
-    private const int Vectors = 16;
+    private const int Vectors = 16, ExceptionFlags = 0x3F;
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
+    private static readonly int[] Volatile = [Rcx, Rsi, Rdi, R8, R9]; // that a call may change, and that hold the guest's, besides RAX and RDX
 
     private readonly Emitter _code;
     private readonly int _leave;
@@ -50,12 +51,20 @@ internal sealed class Stubs
 
         FindTarget = code.Position;
         EmitFindTarget();
+        ReadTime = code.Position;
+        EmitReadTime(callbacks.ReadTime);
+        ReadTicks = code.Position;
+        SystemInstruction.ReadTicks(code);
+        code.Byte(0xC3);
         StartX87 = code.Position;
         EmitCall(callbacks.StartX87, flags: false, x87: true);
     }
 
     /// <summary>A function (frame, code) that runs a block and what is linked to it.</summary>
     public int Enter { get; }
+
+    /// <summary>A function that returns the host's time stamp counter.</summary>
+    public int ReadTicks { get; }
 
     /// <summary>Where a block jumps to leave, with RIP in R10 and the flags in the frame.</summary>
     public int ExitAt { get; }
@@ -73,6 +82,9 @@ internal sealed class Stubs
     /// in R10, and the condition is not <see cref="Condition.Above"/>.
     /// </summary>
     public int FillSlot(int size, bool write) => _fillSlot[(size, write)];
+
+    /// <summary>What a block calls for the time stamp counter, which is in RAX then. Changes RDX, R10, R11 and RFLAGS.</summary>
+    public int ReadTime { get; }
 
     /// <summary>
     /// What a block calls with a RIP in R10 and its place among the jumps' targets in R11: if there is translated code, found by its host address, the
@@ -131,6 +143,7 @@ internal sealed class Stubs
         _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
         _code.Op(0x03, true, Rax, Frame(write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
         _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0xF7, true, 2, Rcx); // not
         _code.Op(0x33, true, R10, Rcx);
         _code.Arithmetic(7, true, R10, pageSize - size);
         int miss = _code.Jump(Condition.Above);
@@ -162,6 +175,7 @@ internal sealed class Stubs
         _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.FetchTable));
         _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0xF7, true, 2, Rcx); // not
         _code.Op(0x33, true, Rcx, R10);
         _code.Arithmetic(7, true, Rcx, pageMask);
         int unknown = _code.Jump(Condition.Above); // which is not equal
@@ -186,6 +200,21 @@ internal sealed class Stubs
         foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, untranslated]) _code.Bind(miss);
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
+        _code.Byte(0xC3);
+    }
+
+    /// <summary>Reading a clock needs no floating point: MXCSR and the x87 unit stay the guest's.</summary>
+    private void EmitReadTime(nint function)
+    {
+        foreach (int register in Volatile) _code.Store(GuestRegister.Slot(GuestRegister.GuestOf(register)), register);
+        for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
+        _code.Move(Rdi, Rbp);
+        _code.Arithmetic(5, true, Rsp, 8);
+        _code.Constant(Rax, (ulong)function);
+        _code.Bytes([0xFF, 0xD0]); // call rax
+        _code.Arithmetic(0, true, Rsp, 8);
+        for (var i = 0; i < Vectors; i++) _code.Op(0x0F10, false, i, Frame(FrameOffset.Vector(i)));
+        foreach (int register in Volatile) _code.Load(register, GuestRegister.Slot(GuestRegister.GuestOf(register)));
         _code.Byte(0xC3);
     }
 
@@ -214,14 +243,19 @@ internal sealed class Stubs
         _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
     }
 
-    /// <summary>All of the guest's registers to the frame, and the host's MXCSR and x87 control word back.</summary>
+    /// <summary>All of the guest's registers to the frame, and the host's MXCSR and x87 control word back. Loading MXCSR takes long, so it is compared first.</summary>
     private void Spill()
     {
         for (var i = 0; i < 16; i++)
             if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Store(GuestRegister.Slot(i), host);
         for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
         Mxcsr(store: true, FrameOffset.Mxcsr);
+        _code.Load32(Rax, Frame(FrameOffset.Mxcsr));
+        _code.Op(0x33, false, Rax, Frame(FrameOffset.HostMxcsr));
+        _code.Arithmetic(4, false, Rax, ~ExceptionFlags);
+        int same = _code.Jump(Condition.Equal);
         Mxcsr(store: false, FrameOffset.HostMxcsr);
+        _code.Bind(same);
         _code.Op(0x80, false, 7, Frame(FrameOffset.X87Place));
         _code.Byte((int)X87Place.Host);
         int elsewhere = _code.Jump(Condition.NotEqual);
@@ -240,7 +274,12 @@ internal sealed class Stubs
 
     private void Fill()
     {
+        Mxcsr(store: true, FrameOffset.Scratch);
+        _code.Load32(Rax, Frame(FrameOffset.Scratch));
+        _code.Op(0x3B, false, Rax, Frame(FrameOffset.Mxcsr));
+        int same = _code.Jump(Condition.Equal);
         Mxcsr(store: false, FrameOffset.Mxcsr);
+        _code.Bind(same);
         for (var i = 0; i < Vectors; i++) _code.Op(0x0F10, false, i, Frame(FrameOffset.Vector(i)));
         for (var i = 0; i < 16; i++)
             if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Load(host, GuestRegister.Slot(i));
@@ -265,4 +304,5 @@ internal sealed class Stubs
 /// <param name="Interpret">Runs the op.</param>
 /// <param name="InterpretX87">Runs the op, then fills the image of the x87 registers.</param>
 /// <param name="StartX87">Fills the image of the x87 registers.</param>
-internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint StartX87);
+/// <param name="ReadTime">(frame) → the time stamp counter.</param>
+internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint StartX87, nint ReadTime);

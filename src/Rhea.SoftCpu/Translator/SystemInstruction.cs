@@ -6,8 +6,8 @@ using static Rhea.SoftCpu.Translator.GuestRegister;
 
 namespace Rhea.SoftCpu.Translator;
 
-/// <summary>What a kernel does all the time at level 0: PUSHF, POPF, CLI, STI, SWAPGS.</summary>
-internal sealed class SystemInstruction(Site site, StackInstruction stack)
+/// <summary>What a kernel does all the time: PUSHF, POPF, CLI, STI, SWAPGS at level 0; RDTSC and RDTSCP, and MOV from a segment register.</summary>
+internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackInstruction stack)
 {
     /// <summary>What POPF may change here besides the status flags is IF.</summary>
     private const int Rare = (int)(Rflags.Trap | Rflags.Direction | Rflags.Iopl | Rflags.NestedTask | Rflags.Resume | Rflags.Virtual8086
@@ -30,6 +30,8 @@ internal sealed class SystemInstruction(Site site, StackInstruction stack)
         Code.Sti => !last,
         Code.Swapgs or Code.Pushfq or Code.Popfq => site.Code64,
         Code.Pushfd or Code.Popfd => !site.Code64,
+        Code.Rdtsc or Code.Rdtscp => true,
+        Code.Mov_rm16_Sreg or Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg => op.Has(OpFlags.Memory) ? memory.CanReach(in op) : (Code)op.Code != Code.Mov_rm16_Sreg,
         _ => false,
     };
 
@@ -54,6 +56,12 @@ internal sealed class SystemInstruction(Site site, StackInstruction stack)
             case Code.Pushfq or Code.Pushfd:
                 EmitPush();
                 break;
+            case Code.Rdtsc or Code.Rdtscp:
+                EmitReadTime(withNumber: (Code)op.Code == Code.Rdtscp);
+                break;
+            case Code.Mov_rm16_Sreg or Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg:
+                EmitMoveSelector(in op);
+                break;
             default:
                 EmitPop();
                 break;
@@ -68,6 +76,57 @@ internal sealed class SystemInstruction(Site site, StackInstruction stack)
         _code.Load(Temporary, in other);
         _code.Store(in active, Temporary);
         _code.Store(in other, Address);
+    }
+
+    /// <param name="withNumber">The processor's number, as the guest has set it, is wanted too.</param>
+    private void EmitReadTime(bool withNumber)
+    {
+        site.Flags.Release();
+        NeedZero(FrameOffset.TimeDenied);
+        if (withNumber) _code.Bytes([0x0F, 0xAE, 0xE8]); // lfence: what is before it is done
+        ReadTicks(_code);
+        _code.Op(0x2B, true, HostRegister.Rax, new HostAddress(State, FrameOffset.TickStart));
+        _code.Op(0x3B, true, HostRegister.Rax, new HostAddress(State, FrameOffset.TickLength));
+        int beyond = _code.Jump(Condition.AboveOrEqual);
+        _code.Op(0x0FAF, true, HostRegister.Rax, new HostAddress(State, FrameOffset.TickScale)); // imul
+        ShiftRight32(HostRegister.Rax);
+        _code.Op(0x03, true, HostRegister.Rax, new HostAddress(State, FrameOffset.TickStamp));
+        site.AskTime(beyond);
+        _code.Move(HostRegister.Rdx, HostRegister.Rax);
+        ShiftRight32(HostRegister.Rdx);
+        _code.Move32(HostRegister.Rax, HostRegister.Rax);
+        if (withNumber) _code.Load32(HostRegister.Rcx, new HostAddress(State, FrameOffset.TscAux));
+    }
+
+    /// <summary>The host's time stamp counter into RAX; changes RDX and RFLAGS.</summary>
+    public static void ReadTicks(Emitter code)
+    {
+        code.Bytes([0x0F, 0x31]); // rdtsc
+        code.Op(0xC1, true, 4, HostRegister.Rdx); // shl
+        code.Byte(32);
+        code.Op(0x0B, true, HostRegister.Rax, HostRegister.Rdx);
+    }
+
+    private void ShiftRight32(int register)
+    {
+        _code.Op(0xC1, true, 5, register);
+        _code.Byte(32);
+    }
+
+    private void EmitMoveSelector(in Op op)
+    {
+        var selector = new HostAddress(State, FrameOffset.Selector((SegmentRegister)op.R1));
+        if (op.Has(OpFlags.Memory))
+        {
+            memory.Reach(in op, sizeof(ushort), write: true);
+            _code.LoadWord(Temporary, in selector);
+            _code.StoreWord(new HostAddress(Address), Temporary);
+            return;
+        }
+
+        int number = FrameOffset.GeneralNumber(op.R0), host = HostOf(number);
+        _code.LoadWord(host < 0 ? Temporary : host, in selector);
+        if (host < 0) _code.Store(Slot(number), Temporary);
     }
 
     private void EmitPush()

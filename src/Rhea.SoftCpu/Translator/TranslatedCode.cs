@@ -36,8 +36,11 @@ internal sealed unsafe class TranslatedCode : IDisposable
         (_cpu, _cache) = (cpu, cache);
         _code = new Emitter(_memory.WriteAddress, MemoryBytes);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
-            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87));
+            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
+            (nint)(delegate* unmanaged<nint, ulong>)&ReadTime));
         _firstBlock = _code.Position;
+        nint ticks = _memory.RunAddress + _stubs.ReadTicks;
+        if (cpu.Bus.TimeFlows) cpu.TickClock = new TickClock(cpu, () => ((delegate* unmanaged<ulong>)ticks)());
         _translator = new BlockTranslator(_code, _stubs, arena);
         _handle = GCHandle.Alloc(this);
         ref FrameHead head = ref cpu.Head;
@@ -69,7 +72,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
         (Statistics.Used, Statistics.Blocks) = (_code.Position, Statistics.Blocks + 1);
         nint page = block->Host & ~0xFFF;
-        for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link(page + _exits[i].Target, block->Mode, 0, Linked: false));
+        for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link((nint)block, page + _exits[i].Target, 0, Linked: false));
     }
 
     /// <summary>Runs a translated block at the processor's RIP, and all that follows as long as it is translated too.</summary>
@@ -91,19 +94,22 @@ internal sealed unsafe class TranslatedCode : IDisposable
         return result == Faulted ? Step.Fault : Step.Leave;
     }
 
-    /// <summary>The block's code has changed: nothing goes there any more. It may be running.</summary>
+    /// <summary>The block's code has changed: nothing goes there any more. It may be running, and what jumped to it may be gone too.</summary>
     public void Unlink(Block* block)
     {
         Span<Link> links = CollectionsMarshal.AsSpan(_links);
         for (int number = block->Incoming; number != 0; number = links[number - 1].NextIncoming)
         {
             links[number - 1].Linked = false;
+            if (((Block*)links[number - 1].Block)->Dead) continue; // a jump may replace this one
             Exit exit = _exits[number - 1];
             _code.PointAt(exit.First, exit.FirstStub);
             if (exit.Second != 0) _code.PointAt(exit.Second, exit.SecondStub);
         }
 
         _code.JumpFrom(block->Entry, block->StartStub);
+        ref Target target = ref _targets[Targets.IndexOf(block->Host)];
+        if (target.Key == Targets.KeyOf(block->Host, block->Mode)) target = default;
         Statistics.Invalidations++;
     }
 
@@ -146,6 +152,10 @@ internal sealed unsafe class TranslatedCode : IDisposable
         TranslatedCode code = Of(frame);
         return code.GiveX87() ? Continue : code.Leave(op, op->Offset, op->Number);
     }
+
+    /// <summary>What generated code calls for RDTSC.</summary>
+    [UnmanagedCallersOnly]
+    private static ulong ReadTime(nint frame) => Of(frame)._cpu.TimeStamp;
 
     private static TranslatedCode Of(nint frame) => (TranslatedCode)GCHandle.FromIntPtr(((FrameHead*)frame - 1)->Handle).Target!;
 
@@ -234,7 +244,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private void LinkTo(Block* block, int number)
     {
         ref Link link = ref CollectionsMarshal.AsSpan(_links)[number - 1];
-        if (link.Linked || block->Host != link.Host || block->Mode != link.Mode || block->SecondPage != 0) return;
+        var from = (Block*)link.Block;
+        if (link.Linked || from->Dead || block->Host != link.Host || block->Mode != from->Mode || block->SecondPage != 0) return;
         Exit exit = _exits[number - 1];
         _code.PointAt(exit.First, exit.Second != 0 && block->NeedsFlags ? exit.FirstStub : block->Entry);
         if (exit.Second != 0) _code.PointAt(exit.Second, block->Entry);
@@ -275,9 +286,9 @@ internal sealed unsafe class TranslatedCode : IDisposable
         public nint Code;
     }
 
-    /// <param name="Host">What the jump leads to.</param>
-    /// <param name="Mode">Of the block it is in.</param>
+    /// <param name="Block">What the jump is in.</param>
+    /// <param name="Host">What it leads to.</param>
     /// <param name="NextIncoming">The number of the next jump that is linked to the same block.</param>
     /// <param name="Linked">It leads there now.</param>
-    private record struct Link(nint Host, BlockMode Mode, int NextIncoming, bool Linked);
+    private record struct Link(nint Block, nint Host, int NextIncoming, bool Linked);
 }

@@ -14,7 +14,7 @@ internal static class VectorInstructions
             or Mnemonic.Clflush or Mnemonic.Pause or Mnemonic.Prefetchnta or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetcht2);
     }
 
-    /// <summary>A memory operand that is not aligned faults.</summary>
+    /// <summary>A memory operand that is not aligned faults; so does CMPXCHG16B's.</summary>
     public static bool MustBeAligned(HostForm form) => form.MemorySize == Whole
-        && form.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu or Mnemonic.Cmpxchg16b);
+        && form.Mnemonic is not (Mnemonic.Movups or Mnemonic.Movupd or Mnemonic.Movdqu);
 }

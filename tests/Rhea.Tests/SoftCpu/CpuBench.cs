@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Iced.Intel;
 using Rhea.Core.Config;
 using Rhea.Core.Cpu;
@@ -21,8 +22,10 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     /// <param name="model">As for <c>-cpu</c>: a model, then features to add.</param>
     /// <param name="warmth">How often code is interpreted before it is translated; negative: always. RHEA_TEST_WARMTH=0 translates in all tests that do not say.</param>
-    public CpuBench(string model = "max", int? warmth = null)
+    /// <param name="timeFlows">Time is the host's; else it is what the test says.</param>
+    public CpuBench(string model = "max", int? warmth = null, bool timeFlows = false)
     {
+        TimeFlows = timeFlows;
         _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message),
             warmth ?? int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_WARMTH") ?? "-1", null));
         string[] words = model.Split(',');
@@ -58,7 +61,13 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     public byte TaskPriority { get; set; }
 
-    public long Time { get; set; }
+    public long Time
+    {
+        get => TimeFlows ? Stopwatch.GetTimestamp() : field;
+        set;
+    }
+
+    public bool TimeFlows { get; }
 
     /// <summary>IA32_TSC_DEADLINE as the local APIC has it: guest time in nanoseconds.</summary>
     public ulong Deadline { get; set; }
@@ -135,6 +144,8 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     /// <summary>What ended the run; null when it was the code's own HLT.</summary>
     public int? Exception => State.Rip - 1 is var at && at - Stubs < 32 ? (int)(at - Stubs) : null;
+
+    public bool Answers(ushort port, int size) => port == Port;
 
     public uint ReadPort(ushort port, int size) => uint.MaxValue;
 

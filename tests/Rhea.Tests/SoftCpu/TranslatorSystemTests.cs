@@ -5,7 +5,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Rhea.Tests.SoftCpu;
 
-/// <summary>A kernel's instructions, translated and interpreted: flags on the stack, interrupts off and on, SWAPGS.</summary>
+/// <summary>A kernel's instructions, translated and interpreted: flags on the stack, interrupts off and on, SWAPGS, selectors, ports, the time.</summary>
 public class TranslatorSystemTests
 {
     private const uint InterruptFlag = 0x200;
@@ -115,14 +115,7 @@ public class TranslatorSystemTests
             code.cli();
             code.mov(eax, 2);
         });
-        bench.Memory.Write(0x3004, 0x9000UL); // RSP0
-        bench.Set(registers =>
-        {
-            ref CpuState state = ref registers.State;
-            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
-            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
-            state.Tr = new Segment { Selector = 0x40, Base = 0x3000, Limit = 0x67, Flags = 0x8B00 };
-        });
+        EnterUser(bench);
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal((0x6001UL, 1UL), (bench.State.Rip, bench.State.General[0]));
@@ -152,14 +145,140 @@ public class TranslatorSystemTests
         Assert.Equal((1UL, 2UL, 3UL), (bench.State.General[0], bench.State.General[3], bench.State.General[1]));
     }
 
-    /// <summary>64-bit code at level 0, in which an interrupt or a protection fault leads to HLT at 6000h.</summary>
-    private static CpuBench Start(int warmth, Action<Assembler> program)
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_selector_is_stored_as_16_bits_and_extended_in_a_register(int warmth)
     {
-        var bench = new CpuBench(warmth: warmth);
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.mov(rax, -1);
+            code.mov(r10, -1);
+            code.mov(eax, fs);
+            code.mov(r10, gs);
+            code.mov(__word_ptr[0x8000], cs);
+            code.mov(rbx, __qword_ptr[0x8000]);
+            code.hlt();
+        });
+        bench.Memory.Write(0x8000, ulong.MaxValue);
+        bench.Set(registers => (registers.State.Segments[4].Selector, registers.State.Segments[5].Selector) = (0x1234, 0xFEDC));
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((0x1234UL, 0xFEDCUL, 0xFFFF_FFFF_FFFF_0028UL), (bench.State.General[0], bench.State.General[10], bench.State.General[3]));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_port_where_nobody_answers_reads_as_ones(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.xor(eax, eax);
+            code.mov(edx, 0x80);
+            code.@in(al, dx);
+            code.@out(dx, al);
+            code.mov(edx, CpuBench.Port);
+            code.@out(dx, al);
+            code.hlt();
+        });
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(0xFFUL, bench.State.General[0]);
+        Assert.Equal([0xFFu], bench.Written);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void The_time_stamp_counter_fills_two_registers(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.mov(rax, -1);
+            code.mov(rdx, -1);
+            code.rdtsc();
+            code.mov(rsi, rax);
+            code.mov(rdi, rdx);
+            code.rdtscp();
+            code.hlt();
+        });
+        bench.Set(registers => (registers.State.Tsc, registers.State.TscAux) = (0x12_3456_789A, 7));
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        ref CpuState state = ref bench.State;
+        Assert.Equal((0x3456_789AUL, 0x12UL), (state.General[6], state.General[7]));
+        Assert.Equal((0x3456_789AUL, 7UL, 0x12UL), (state.General[0], state.General[1], state.General[2]));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void The_time_stamp_counter_can_be_denied_to_user_code(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.rdtsc();
+            code.mov(ebx, 1);
+        });
+        EnterUser(bench);
+        bench.Set(registers => registers.State.Cr4 |= 4);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((0x6001UL, 0UL), (bench.State.Rip, bench.State.General[3]));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Time_that_flows_as_the_hosts_never_goes_back_and_never_leaves_it(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            Label loop = code.CreateLabel(), end = code.CreateLabel();
+            code.mov(ecx, 300_000);
+            code.xor(ebx, ebx);
+            code.Label(ref loop);
+            code.rdtsc();
+            code.shl(rdx, 32);
+            code.or(rax, rdx);
+            code.cmp(rax, rbx);
+            code.jb(end);
+            code.mov(rbx, rax);
+            code.sub(ecx, 1);
+            code.jne(loop);
+            code.Label(ref end);
+            code.hlt();
+        }, timeFlows: true);
+        long before = bench.Time;
+        bench.Set(registers => registers.State.Tsc = (ulong)before);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue));
+        long after = bench.Time;
+        Assert.Equal(0UL, bench.State.General[1]);
+        Assert.InRange((long)bench.State.General[3], before, after + 100_000);
+    }
+
+    /// <summary>64-bit code at level 0, in which an interrupt or a protection fault leads to HLT at 6000h.</summary>
+    private static CpuBench Start(int warmth, Action<Assembler> program, bool timeFlows = false)
+    {
+        var bench = new CpuBench(warmth: warmth, timeFlows: timeFlows);
         foreach (ulong vector in (ulong[])[13, 0x20]) bench.Memory.Write(0x2000 + (vector * 16), 0x0000_8E00_0028_6000UL);
         bench.Assemble(64, 0x6000, code => code.hlt());
         bench.Assemble(64, 0x7000, program);
         bench.Long64(0x7000);
         return bench;
+    }
+
+    private static void EnterUser(CpuBench bench)
+    {
+        bench.Memory.Write(0x3004, 0x9000UL); // RSP0
+        bench.Set(registers =>
+        {
+            ref CpuState state = ref registers.State;
+            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
+            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
+            state.Tr = new Segment { Selector = 0x40, Base = 0x3000, Limit = 0x67, Flags = 0x8B00 };
+        });
     }
 }

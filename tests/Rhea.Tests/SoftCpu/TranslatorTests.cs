@@ -134,6 +134,47 @@ public class TranslatorTests
     }
 
     [Fact]
+    public void Two_pieces_of_code_that_lead_to_one_another_change()
+    {
+        using CpuBench bench = new(warmth: 0);
+        bench.Assemble(64, 0x8000, code =>
+        {
+            code.test(edx, edx);
+            code.je(0x8100);
+            code.ret();
+        });
+        bench.Assemble(64, 0x8100, code =>
+        {
+            code.add(ebx, 1);
+            code.ret();
+        });
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label loop = code.CreateLabel();
+            code.xor(edx, edx);
+            code.xor(ebx, ebx);
+            code.mov(esi, 0x8000);
+            code.mov(edi, 0x8100);
+            code.mov(ecx, 10);
+            code.Label(ref loop);
+            code.call(rsi);
+            code.call(rsi);
+            code.call(rsi);
+            code.mov(al, __byte_ptr[rsi]);
+            code.mov(__byte_ptr[rsi], al);
+            code.mov(al, __byte_ptr[rdi]);
+            code.mov(__byte_ptr[rdi], al);
+            code.sub(ecx, 1);
+            code.jne(loop);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue)); // uncounted: the code begins with the comparison
+        Assert.Equal(30UL, bench.State.General[3]);
+    }
+
+    [Fact]
     public void A_fault_shows_the_flags_of_the_instruction_before_although_the_next_would_replace_them()
     {
         using var bench = new CpuBench(warmth: 0);
