@@ -26,6 +26,7 @@ public static class PcI440fx
     private const int SouthBridge = 1; // its device number
     private const int SystemControlInterrupt = 9;
     private const uint X2ApicFeature = 1 << 21;
+    private const uint Htt = 1 << 28; // CPUID leaf 1, EDX
     private const uint Amd = 0x6874_7541; // "Auth", the vendor's first four letters
     private const ulong BiosTop = 1UL << 32, IsaBiosTop = 0x10_0000, IsaBiosLength = 0x2_0000, OptionRoms = 0xC_0000, OptionRomLength = 0x2_0000;
 
@@ -110,7 +111,8 @@ public static class PcI440fx
             IVcpu vcpu = accelerator.CreateVcpu(index, model, bus);
             bus.Vcpu = vcpu;
             apic?.Vcpu = vcpu;
-            board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
+            Processor processor = board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
+            if (index == 0) coprocessor.Processor = processor.Registers;
         }
 
         return first!;
@@ -223,7 +225,7 @@ public static class PcI440fx
                 .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
             BootOrder = order,
             AmdProcessor = vendor.Ebx == Amd,
-            ProcessorId = identity.Eax | (ulong)identity.Edx << 32,
+            ProcessorId = identity.Eax | (ulong)(identity.Edx & ~Htt) << 32, // which says how many, not what kind
             Disks = [.. ide.Geometries.Select(disk => disk is { } shape ? new DiskGeometry((ushort)shape.Cylinders, (byte)shape.Heads, (byte)shape.SectorsPerTrack) : (DiskGeometry?)null)],
             PanicPort = board.Parts.Devices.Values.Select(node => node.Device).OfType<PvPanic>().FirstOrDefault()?.Port,
             ParallelPort = config.Parallels is [not null, ..],

@@ -105,7 +105,7 @@ public sealed class SoftVcpu : IVcpu
             into.State = _cpu.State;
             into.State.Rflags = _cpu.ReadRflags();
             into.State.Tsc = _cpu.TimeStamp;
-            (into.State.NmiPending, into.State.SmiPending, into.State.InitPending) = (_nmi, _smi, _init);
+            (into.State.NmiPending, into.State.SmiPending, into.State.InitPending, into.State.InterruptPending) = (_nmi, _smi, _init, _intr);
         }
     }
 

@@ -27,6 +27,7 @@ public static class FirmwareSetup
         var smbios = new SmbiosTables(config, facts.Ram, facts.ProcessorId);
         fwCfg.AddFile(SmbiosTables.AnchorFile, smbios.Anchor);
         fwCfg.AddFile(SmbiosTables.File, smbios.Structures);
+        FwCfgContents.AddEmptyFiles(fwCfg, config.Switches.Acpi);
         FwCfgContents.AddOptionRoms(fwCfg, config.Firmware.OptionRoms);
         FwCfgContents.AddUserFiles(fwCfg, config.FwCfg);
         if (facts.PanicPort is { } port) fwCfg.AddFile("etc/pvpanic-port", [(byte)port, (byte)(port >> 8)]);

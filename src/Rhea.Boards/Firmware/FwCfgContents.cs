@@ -9,7 +9,7 @@ namespace Rhea.Boards.Firmware;
 /// <summary>Puts into fw_cfg what every PC has there: sizes and counts, boot options, the HPET, and the user's own files.</summary>
 public static class FwCfgContents
 {
-    private const string FailWait = "etc/boot-fail-wait", MenuWait = "etc/boot-menu-wait", SystemStates = "etc/system-states";
+    private const string FailWait = "etc/boot-fail-wait", MenuWait = "etc/boot-menu-wait", SystemStates = "etc/system-states", DiskShapes = "bios-geometry", TpmLog = "etc/tpm/log";
     private const uint HpetId = 0x8086_A201;
     private const ulong HpetAddress = 0xFED0_0000;
     private const int HpetEntries = 8, HpetEntryLength = 15;
@@ -51,6 +51,13 @@ public static class FwCfgContents
     /// <param name="s4">Suspend to disk.</param>
     public static void AddSystemStates(FwCfg to, bool s3, bool s4) =>
         to.AddFile(SystemStates, [StateSupported, 0, 0, (byte)(s3 ? StateSupported | 1 : 1), (byte)(s4 ? StateSupported | 2 : 2), StateSupported]);
+
+    /// <summary>Files with nothing in them, which QEMU has too: a guest that moves knows the others by their number.</summary>
+    public static void AddEmptyFiles(FwCfg to, bool acpi)
+    {
+        to.AddFile(DiskShapes, []);
+        if (acpi) to.AddFile(TpmLog, []);
+    }
 
     /// <summary>ROMs that the firmware runs although no card carries them: <c>-option-rom</c>.</summary>
     /// <exception cref="ConfigException">A file that cannot be read.</exception>

@@ -7,7 +7,7 @@ namespace Rhea.Core.Cpu;
 public sealed class CpuRegisters(int index) : IState
 {
     private const uint InhibitInterrupts = 1 << 3, SmmFlag = 1 << 19;        // QEMU's hflags; the rest follows from the registers
-    private const uint GlobalInterrupts = 1, NmiMasked = 1 << 2, Vgif = 0x100; // hflags2
+    private const uint GlobalInterrupts = 1, NmiMasked = 1 << 2, SmmInsideNmi = 1 << 4, Ignne = 1 << 7, Vgif = 1 << 8; // hflags2
     private const int A20Closed = ~(1 << 20);
     private const uint TopMask = 0x3800;
     private static readonly StructType Fpreg = new("fpreg", 0), FpregTemporary = new("fpreg_tmp", 0), SegmentType = new("segment", 1), Xmm = new("xmm_reg", 1),
@@ -18,10 +18,14 @@ public sealed class CpuRegisters(int index) : IState
     /// <summary>0 is the processor that boots.</summary>
     public int Index => index;
 
+    /// <summary>The IGNNE# pin, which a PC's chipset drives: x87 errors stay unreported.</summary>
+    public bool IgnoresNumericErrors { get; set; }
+
     /// <summary>The values after RESET (Intel SDM vol. 3, table 10-1). The others than the first wait for a start-up IPI.</summary>
     public void Reset(uint signature)
     {
         State = default;
+        IgnoresNumericErrors = false;
         State.Rip = 0xFFF0;
         State.Rflags = 2;
         State.General[2] = signature;
@@ -77,7 +81,7 @@ public sealed class CpuRegisters(int index) : IState
         state.UInt32("env.mxcsr", ref cpu.Mxcsr);
         state.Structs<VectorRegister>("env.xmm_regs[0]", Xmm, cpu.Vector, VisitLow);
         VisitSystemRegisters(state, ref cpu);
-        uint hflags2 = GlobalInterrupts | Vgif | (cpu.NmiBlocked ? NmiMasked : 0);
+        uint hflags2 = GlobalInterrupts | Vgif | (cpu.NmiBlocked ? NmiMasked : 0) | (cpu.SmiInsideNmi ? SmmInsideNmi : 0) | (IgnoresNumericErrors ? Ignne : 0);
         state.UInt32("env.hflags2", ref hflags2);
         VisitVirtualization(state, ref cpu);
         VisitMtrrs(state, ref cpu);
@@ -89,8 +93,8 @@ public sealed class CpuRegisters(int index) : IState
         state.UInt64("env.xcr0", ref cpu.Xcr0);
         state.UInt64("env.xstate_bv", ref cpu.XstateBv);
         state.Structs<VectorRegister>("env.xmm_regs[1]", Ymmh, cpu.Vector, VisitHigh);
-        (cpu.InterruptShadow, cpu.Smm, cpu.NmiBlocked) =
-            ((hflags & InhibitInterrupts) != 0, (hflags & SmmFlag) != 0, (hflags2 & NmiMasked) != 0);
+        (cpu.InterruptShadow, cpu.Smm, cpu.NmiBlocked, cpu.SmiInsideNmi, IgnoresNumericErrors) =
+            ((hflags & InhibitInterrupts) != 0, (hflags & SmmFlag) != 0, (hflags2 & NmiMasked) != 0, (hflags2 & SmmInsideNmi) != 0, (hflags2 & Ignne) != 0);
         VisitSubsections(state);
     }
 
@@ -183,13 +187,15 @@ public sealed class CpuRegisters(int index) : IState
         int none = -1;
         uint running = 0;
         byte no = 0;
+        bool nmi = cpu.NmiPending;
         state.Int32("env.interrupt_injected", ref none);
         state.UInt32("env.mp_state", ref running);
         state.UInt64("env.tsc", ref cpu.Tsc);
         state.Int32("env.exception_nr", ref none);
         state.UInt8("env.soft_interrupt", ref no);
         state.UInt8("env.nmi_injected", ref no);
-        state.UInt8("env.nmi_pending", ref cpu.NmiPending);
+        state.UInt8("env.nmi_pending", ref nmi);
+        cpu.NmiPending |= nmi; // an accelerator's way to say so; QEMU's translator says it in "cpu_common"
         state.UInt8("env.has_error_code", ref no);
         uint vector = cpu.SipiVector;
         state.UInt32("env.sipi_vector", ref vector);
@@ -206,6 +212,7 @@ public sealed class CpuRegisters(int index) : IState
 
     private void VisitSubsections(StateVisitor state)
     {
+        state.Subsection("cpu/poll_control_msr", 1, State.PollControl != 1, inner => inner.UInt64("env.poll_control_msr", ref State.PollControl));
         state.Subsection("cpu/fpop_ip_dp", 1, (State.FpuOpcode | State.FpuInstruction | State.FpuOperand) != 0, inner =>
         {
             inner.UInt16("env.fpop", ref State.FpuOpcode);
@@ -216,7 +223,6 @@ public sealed class CpuRegisters(int index) : IState
         state.Subsection("cpu/msr_tscdeadline", 1, State.TscDeadline != 0, inner => inner.UInt64("env.tsc_deadline", ref State.TscDeadline));
         state.Subsection("cpu/msr_ia32_misc_enable", 1, State.MiscEnable != 1, inner => inner.UInt64("env.msr_ia32_misc_enable", ref State.MiscEnable));
         state.Subsection("cpu/msr_smi_count", 1, State.SmiCount != 0, inner => inner.UInt64("env.msr_smi_count", ref State.SmiCount));
-        state.Subsection("cpu/poll_control_msr", 1, State.PollControl != 1, inner => inner.UInt64("env.poll_control_msr", ref State.PollControl));
     }
 
     private static void VisitOne(StateVisitor state, string name, ref Segment segment)

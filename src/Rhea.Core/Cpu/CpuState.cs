@@ -76,6 +76,12 @@ public struct CpuState
     public bool NmiBlocked;
     public bool NmiPending, SmiPending, InitPending;
 
+    /// <summary>The INTR pin of a stopped processor; whoever drives it does so again after loading.</summary>
+    public bool InterruptPending;
+
+    /// <summary>The last SMI came while NMIs were blocked.</summary>
+    public bool SmiInsideNmi;
+
     /// <summary>After STI, MOV SS or POP SS: interrupts wait for one instruction.</summary>
     public bool InterruptShadow;
 

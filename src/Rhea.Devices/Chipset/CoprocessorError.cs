@@ -1,6 +1,6 @@
+using Rhea.Core.Cpu;
 using Rhea.Core.Io;
 using Rhea.Core.Machines;
-using Rhea.Core.State;
 
 namespace Rhea.Devices.Chipset;
 
@@ -14,9 +14,6 @@ public sealed class CoprocessorError : Device
 {
     private readonly IrqLine _irq;
 
-    [NotState("QEMU's stream has no section for it; the processor reports its error again")]
-    private bool _ignored;
-
     public CoprocessorError(IsaSlot slot)
     {
         _irq = slot.Irq(13);
@@ -25,18 +22,21 @@ public sealed class CoprocessorError : Device
 
     public override string Model => "ferr";
 
+    /// <summary>Of the processor whose pins these are.</summary>
+    public CpuRegisters? Processor { get; set; }
+
     public override void Reset() => Report(false);
 
     /// <summary>The FERR# pin.</summary>
     public void Report(bool error)
     {
-        _irq.Set(error && !_ignored);
-        if (!error) _ignored = false;
+        _irq.Set(error && Processor is not { IgnoresNumericErrors: true });
+        if (!error) Processor?.IgnoresNumericErrors = false;
     }
 
     private void Ignore()
     {
-        _ignored = true;
+        Processor?.IgnoresNumericErrors = true;
         _irq.Set(false);
     }
 }

@@ -14,7 +14,7 @@ public sealed class I8237 : Device
 {
     private const byte Disabled = 0x04;                                                                // command
     private const byte Transfer = 0x0C, ToMemory = 0x04, FromMemory = 0x08, AutoInitialize = 0x10, Down = 0x20; // mode
-    private const int CommandStatus = 0, Request = 1, SingleMask = 2, Mode = 3, ClearPointer = 4, MasterClear = 5, ClearMask = 6, AllMasks = 7;
+    private const int CommandStatus = 0, Request = 1, SingleMask = 2, Mode = 3, ClearPointer = 4, MasterClear = 5, ClearMask = 6, AllMasks = 7, ReadMasks = 1; // the last where QEMU has it
 
     private static readonly StructType ChannelType = new("dma_regs", 1);
 
@@ -141,7 +141,7 @@ public sealed class I8237 : Device
                 byte reached = _reached;
                 _reached = 0;
                 return (uint)(reached | _asking << 4);
-            case AllMasks:
+            case ReadMasks:
                 return _mask;
             default:
                 return 0;
@@ -174,7 +174,7 @@ public sealed class I8237 : Device
                 _mask = 0;
                 break;
             case AllMasks:
-                _mask = (byte)(value & 0x0F);
+                _mask = value;
                 break;
         }
 
@@ -182,7 +182,7 @@ public sealed class I8237 : Device
             if (((before & ~_mask) >> i & 1) != 0) Channels[i].Opened?.Invoke();
     }
 
-    private void Clear() => (_command, _mask, _highByteNext, _reached, _asking) = (0, 0x0F, false, 0, 0);
+    private void Clear() => (_command, _mask, _highByteNext, _reached, _asking) = (0, 0xFF, false, 0, 0);
 
     /// <summary>One channel. As in QEMU the current values are the address loaded and how far the transfer has come.</summary>
     private struct Registers : IState

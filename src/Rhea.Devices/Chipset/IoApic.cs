@@ -12,7 +12,7 @@ public sealed class IoApic : Device, IInterruptController
 {
     public const ulong Address = 0xFEC0_0000;
 
-    private const uint Length = 0x1000;
+    private const uint Length = 0x1000, LastByte = 0xFF; // of the address: the registers repeat
     private const uint Select = 0x00, Window = 0x10, EndOfInterruptRegister = 0x40;                    // in memory
     private const int Identity = 0x00, VersionRegister = 0x01, Arbitration = 0x02, FirstEntry = 0x10;   // through the window
     private const uint Version = 0x20 | (IoApicRegisters.Pins - 1) << 16;
@@ -79,7 +79,7 @@ public sealed class IoApic : Device, IInterruptController
         _send(address, (uint)(entry & 0x7FF | entry & Level | ((entry & Level) != 0 ? 0x4000u : 0u)));
     }
 
-    private ulong Read(uint offset, int size) => offset switch
+    private ulong Read(uint offset, int size) => (offset & LastByte) switch
     {
         Select => _chip.Select,
         Window => ReadWindow(_chip.Select),
@@ -100,7 +100,7 @@ public sealed class IoApic : Device, IInterruptController
 
     private void Write(uint offset, int size, ulong value)
     {
-        switch (offset)
+        switch (offset & LastByte)
         {
             case Select:
                 _chip.Select = (byte)value;

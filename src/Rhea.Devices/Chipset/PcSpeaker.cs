@@ -12,7 +12,8 @@ public sealed class PcSpeaker : Device
     private const byte GateBit = 0x01, DataBit = 0x02, RefreshBit = 0x10, OutputBit = 0x20;
 
     private readonly I8254 _pit;
-    private bool _data, _refresh;
+    private bool _data;
+    private byte _refresh; // the bit, in its place
 
     public PcSpeaker(IsaSlot slot, I8254 pit)
     {
@@ -39,8 +40,8 @@ public sealed class PcSpeaker : Device
 
     private uint Read()
     {
-        _refresh = !_refresh;
-        return (uint)((_pit.Gate(Counter) ? GateBit : 0) | (_data ? DataBit : 0) | (_refresh ? RefreshBit : 0) | (_pit.Output(Counter) ? OutputBit : 0));
+        _refresh ^= RefreshBit;
+        return (uint)((_pit.Gate(Counter) ? GateBit : 0) | (_data ? DataBit : 0) | (_refresh & RefreshBit) | (_pit.Output(Counter) ? OutputBit : 0));
     }
 
     private void Write(byte value)

@@ -193,16 +193,22 @@ public sealed class Vga : Device
     }
 
     /// <summary>The index at 1CEh; the data at 1CFh, and at 1D0h, where they are aligned.</summary>
-    private ulong ReadVbePort(uint offset, int size) => offset == 0 ? _vga.VbeIndex : VbeDispi.Read(_vga, _vga.VbeIndex, _ram.Length);
+    /// <summary>Registers of 16 bits: bytes of them are nothing, as in QEMU.</summary>
+    private ulong ReadVbePort(uint offset, int size) => size == 1 ? 0xFFu : offset == 0 ? _vga.VbeIndex : ReadVbe(_vga.VbeIndex);
 
     private void WriteVbePort(uint offset, int size, ulong value)
     {
+        if (size == 1) return;
         if (offset == 0) _vga.VbeIndex = (ushort)value;
         else WriteVbe(_vga.VbeIndex, (ushort)value);
     }
 
-    private void WriteVbe(int index, ushort value)
+    /// <summary>A register that is accessed in memory is selected, too, as in QEMU.</summary>
+    private ulong ReadVbe(ushort index) => VbeDispi.Read(_vga, _vga.VbeIndex = index, _ram.Length);
+
+    private void WriteVbe(ushort index, ushort value)
     {
+        _vga.VbeIndex = index;
         ulong clear = VbeDispi.Write(_vga, index, value, _ram.Length);
         if (clear > 0)
         {
@@ -222,7 +228,7 @@ public sealed class Vga : Device
         bar.Add(0x400, MemoryRegion.Io(new IoRegion("vga ioports remapped", 0x20, AccessSizes.Byte,
             (offset, _) => ReadPort(0x3C0 + (int)offset), (offset, _, value) => WritePort(0x3C0 + (int)offset, (byte)value))));
         bar.Add(0x500, MemoryRegion.Io(new IoRegion("bochs dispi interface", 0x16, new AccessSizes(2, 2),
-            (offset, _) => VbeDispi.Read(_vga, (int)offset / 2, _ram.Length), (offset, _, value) => WriteVbe((int)offset / 2, (ushort)value))));
+            (offset, _) => ReadVbe((ushort)(offset / 2)), (offset, _, value) => WriteVbe((ushort)(offset / 2), (ushort)value))));
         bar.Add(0x600, MemoryRegion.Io(new IoRegion("qemu extended regs", 8, AccessSizes.DWord,
             (offset, _) => offset == 0 ? 8u : _vga.BigEndian ? BigEndian : LittleEndian, WriteExtended)));
         return bar;

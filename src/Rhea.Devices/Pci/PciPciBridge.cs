@@ -1,3 +1,4 @@
+using Rhea.Core;
 using Rhea.Core.Machines;
 using Rhea.Core.Pci;
 using Rhea.Core.State;
@@ -19,6 +20,7 @@ public sealed class PciPciBridge : Device
 
     public PciPciBridge(PciSlot slot, Options options)
     {
+        if (options.Shpc) throw new ConfigException("shpc=on is not available in this version of rhea");
         _pci = slot.Plug(new PciIdentity(0x1B36, 0x0001, Revision: 0, Class: 0x0604, SubsystemVendor: 0, Subsystem: 0));
         _pci.SetWord(0x06, 0x00A0); // 66 MHz, fast back-to-back
         _bridge = new PciBridge(_pci, slot.Id ?? $"pci.{slot.PciBus.NextNumber()}");
@@ -54,5 +56,8 @@ public sealed class PciPciBridge : Device
 
         [Option("msi", "Offers message signalled interrupts")]
         public bool Msi { get; init; } = true;
+
+        [Option("shpc", "Has a controller for plugging in cards later")]
+        public bool Shpc { get; init; }
     }
 }

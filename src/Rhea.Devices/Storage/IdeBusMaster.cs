@@ -104,7 +104,7 @@ public sealed class IdeBusMaster(GuestMemory memory)
         state.UInt8("migration_compat_status", ref compatible);
         state.UInt32("addr", ref _table);
         request.VisitCopy(state);
-        state.Subsection("ide bmdma/current", 1, _length != 0, VisitCurrent);
+        state.Subsection("ide bmdma_current", 1, _length != 0, VisitCurrent);
         bool whole = state.Subsection("ide bmdma/status", 1, (_status & Retry) != 0, VisitStatus);
         if (!whole && state.Loading) _status = (byte)(compatible & ~Retry);
     }

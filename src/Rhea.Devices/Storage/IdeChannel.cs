@@ -149,7 +149,7 @@ public sealed class IdeChannel
         IdeTaskFile place = Selected;
         switch (offset)
         {
-            case ErrorFeature: return high ? place.HobFeature : place.Error;
+            case ErrorFeature: return _drives[_unit] is null ? (byte)0 : high ? place.HobFeature : place.Error;
             case Count: return high ? place.HobCount : (byte)place.Count;
             case SectorNumber: return high ? place.HobSectorNumber : place.SectorNumber;
             case CylinderLow: return high ? place.HobCylinderLow : place.CylinderLow;

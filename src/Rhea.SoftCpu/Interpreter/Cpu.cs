@@ -109,9 +109,6 @@ internal sealed unsafe class Cpu : IDisposable
         set => Volatile.Write(ref _head->InterruptWaits, value);
     }
 
-    /// <summary>The last SMI came while NMIs were blocked.</summary>
-    public bool SmiInsideNmi { get; set; }
-
     /// <summary>After STI and MOV SS, events wait for one instruction.</summary>
     public bool InterruptsHeld => State.InterruptShadow;
 

@@ -19,7 +19,7 @@ internal static class SystemManagement
         state.Smm = true;
         state.SmiCount++;
         state.Activity = CpuActivity.Running;
-        cpu.SmiInsideNmi = state.NmiBlocked;
+        state.SmiInsideNmi = state.NmiBlocked;
         state.NmiBlocked = true;
         cpu.Mmu.Flush();
         Save(cpu, ref state);
@@ -45,7 +45,7 @@ internal static class SystemManagement
         Restore(cpu, ref state, area);
         if ((cpu.Mmu.ReadPhysical<uint>(area + Revision) & CanMoveSmbase) != 0) state.Smbase = cpu.Mmu.ReadPhysical<uint>(area + Smbase);
         state.Smm = false;
-        state.NmiBlocked = cpu.SmiInsideNmi;
+        state.NmiBlocked = state.SmiInsideNmi;
         cpu.Attention = true;
         cpu.Mmu.Flush();
         cpu.UpdateMode();

@@ -141,7 +141,7 @@ public sealed class I8237Tests : IDisposable
         _pc.Out(0x0F, 0x00);
         _pc.Out(0x0D, 0x00);
 
-        Assert.Equal(0x0F, _pc.In(0x0F));
+        Assert.Equal(0xFF, _pc.In(0x09));
     }
 
     private void Program(byte mode, byte page, ushort address, ushort count)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using Rhea.Core;
 using Rhea.Core.Io;
 using Rhea.Core.Machines;
 using Rhea.Core.Monitor;
@@ -11,10 +10,8 @@ namespace Rhea.Control.Monitor.Commands;
 /// <summary>Interrupt controllers, read from their lists of state: wherever a controller lives, its list is the same.</summary>
 public static class InterruptCommands
 {
-    private const ulong Masked = 1 << 16, LevelTriggered = 1 << 15, Remote = 1 << 14, ActiveLow = 1 << 13, Pending = 1 << 12, Logical = 1 << 11;
+    private const ulong Masked = 1 << 16, LevelTriggered = 1 << 15, Remote = 1 << 14, ActiveLow = 1 << 13, Logical = 1 << 11;
     private static readonly string[] Modes = ["fixed", "lowpri", "SMI", "...", "NMI", "INIT", "...", "ExtINT"];
-    private static readonly string[] LocalModes = ["Fixed", "...", "SMI", "...", "NMI", "INIT", "...", "ExtINT"];
-    private static readonly string[] LocalNames = ["LVTT", "LVTTHMR", "LVTPC", "LVT0", "LVT1", "LVTERR"];
 
     [HmpCommand("info pic", "", "show PIC state")]
     public static string Pic(Machine machine)
@@ -48,21 +45,6 @@ public static class InterruptCommands
         return text.ToString();
     }
 
-    [HmpCommand("info lapic", "[apic-id]", "show local apic state (apic-id: local apic to read, default is which of current CPU)")]
-    public static string LocalApic(MonitorSession session, long apicId = -1)
-    {
-        using MachineLoop.Held held = session.Machine.Loop.Enter();
-        int cpu = apicId < 0 ? session.Cpu : (int)Math.Min(apicId, int.MaxValue);
-        Dictionary<string, ulong> apic = Fields(session.Machine, "apic", cpu) ?? throw new ConfigException("No local APIC");
-        var text = new StringBuilder($"dumping local APIC state for CPU {cpu} \n\n");
-        foreach (int i in (ReadOnlySpan<int>)[3, 4, 2, 5, 1, 0]) Local(text, i, apic.GetValueOrDefault($"lvt[{i}]"));
-        text.Append($"Timer\t DCR=0x{apic["divide_conf"]:x} (divide by {Divisor(apic["divide_conf"])}) initial_count = {apic["initial_count"]}\n");
-        text.Append($"SPIV\t 0x{apic["spurious_vec"]:x8} APIC {((apic["spurious_vec"] & 0x100) != 0 ? "enabled" : "disabled")}, focus=off, spurious vec {(byte)apic["spurious_vec"]}\n");
-        text.Append($"ICR\t 0x{apic["icr[0]"]:x8}\nICR2\t 0x{apic["icr[1]"]:x8}\nESR\t 0x{apic["esr"]:x8}\n");
-        text.Append($"ISR\t {Vectors(apic, "isr")}\nIRR\t {Vectors(apic, "irr")}\n\nTPR 0x{apic["tpr"]:x2} DFR 0x{apic["dest_mode"]:x2} LDR 0x{apic["log_dest"]:x2}\n");
-        return text.ToString();
-    }
-
     private static void IoApic(StringBuilder text, Dictionary<string, ulong> ioapic)
     {
         text.Append($"ioapic0: ver=0x20 id=0x{ioapic["id"]:x2} sel=0x{ioapic["ioregsel"]:x2}\n");
@@ -76,25 +58,10 @@ public static class InterruptCommands
         text.Append($"  IRR      {Bits(ioapic["irr"])}\n  Remote IRR {Bits(Enumerable.Range(0, 24).Where(pin => (ioapic.GetValueOrDefault($"ioredtbl[{pin}]") & Remote) != 0).Aggregate(0UL, (bits, pin) => bits | 1UL << pin))}\n");
     }
 
-    private static void Local(StringBuilder text, int index, ulong entry)
-    {
-        text.Append($"{LocalNames[index]}\t 0x{entry:x8} {((entry & ActiveLow) != 0 ? "active-lo" : "active-hi")} {((entry & LevelTriggered) != 0 ? "level" : "edge"),-5} ");
-        text.Append($"{((entry & Masked) != 0 ? "masked" : ""),-6} {((entry & Pending) != 0 ? "pending" : ""),-7} ");
-        text.Append($"{(index != 0 ? "" : (entry >> 17 & 3) switch { 0 => "one-shot", 1 => "periodic", _ => "tsc-deadline" }),-12} {LocalModes[entry >> 8 & 7],-6} (vec {(byte)entry})\n");
-    }
-
-    private static int Divisor(ulong configuration) => 1 << (int)((((configuration & 8) >> 1 | configuration & 3) + 1) & 7);
-
-    private static string Vectors(Dictionary<string, ulong> apic, string name)
-    {
-        int[] set = [.. Enumerable.Range(0, 256).Where(vector => (apic.GetValueOrDefault($"{name}[{vector / 32}]") >> (vector % 32) & 1) != 0)];
-        return set.Length == 0 ? "(none)" : string.Join(' ', set);
-    }
-
     private static string Bits(ulong bits) => bits == 0 ? "(none)" : string.Join(' ', Enumerable.Range(0, 24).Where(pin => (bits >> pin & 1) != 0));
 
     /// <summary>A section's numbers by name; null when the machine has none of that name.</summary>
-    private static Dictionary<string, ulong>? Fields(Machine machine, string id, int instance)
+    internal static Dictionary<string, ulong>? Fields(Machine machine, string id, int instance)
     {
         if (machine.Sections.FirstOrDefault(section => section.Id == id && section.Instance == instance) is not { } section) return null;
         (section.State as Device)?.Saving();

@@ -31,7 +31,7 @@ public sealed class FirmwareSetupTests
         string empty = Fadt(fwCfg!);
         ports = 0xB000;
 
-        machine.Ports.Write(0x510, 2, 0x0021); // bootorder is the first file, etc/acpi/rsdp the second
+        machine.Ports.Write(0x510, 2, 0x0022); // etc/acpi/rsdp is the third file, after bios-geometry and bootorder
 
         Assert.Equal(("", "00b00000"), (empty, Fadt(fwCfg!)));
     }
@@ -41,13 +41,13 @@ public sealed class FirmwareSetupTests
     {
         FwCfg? fwCfg = null;
         using Machine saved = Build(new MachineConfig(), () => 0xB000), loaded = Build(new MachineConfig(), () => 0x600, made => fwCfg = made);
-        saved.Ports.Write(0x510, 2, 0x0021);
+        saved.Ports.Write(0x510, 2, 0x0022);
         var stream = new MemoryStream();
         saved.Save(stream);
         stream.Position = 0;
 
         loaded.Load(stream);
-        loaded.Ports.Write(0x510, 2, 0x0021);
+        loaded.Ports.Write(0x510, 2, 0x0022);
 
         Assert.Equal("00b00000", Fadt(fwCfg!));
     }
