@@ -60,15 +60,15 @@ internal sealed class AcpiCpuHotPlug(IReadOnlyList<uint> apicIds, Func<int, bool
         };
     }
 
-    public void Write(uint offset, int size, ulong value)
+    public void Write(uint offset, ulong value)
     {
         if (_legacy)
         {
-            _legacy = offset != Selector || size != 4 || value != 0;
+            _legacy = offset != Selector || (byte)value != 0; // a byte at a time, whatever its width
             return;
         }
 
-        if (offset == Selector && size == 4) _selected = (uint)value;
+        if (offset == Selector) _selected = (uint)value;
         if (_selected >= _events.Length) return;
         ref ProcessorEvents events = ref _events[_selected];
         switch (offset)

@@ -95,7 +95,23 @@ internal sealed class AcpiFixedHardware(Slot slot, IrqInput sci, Action<int> sle
     }
 
     /// <summary>The registers from the PM base on: events at 0, control at 4, timer at 8.</summary>
-    public ulong Read(uint offset) => offset switch
+    public ulong Read(uint offset, int size) => size == 1 ? (byte)(Read(offset & ~1u) >> (int)(offset & 1) * 8) : Read(offset);
+
+    /// <summary>A byte leaves the other one as it is.</summary>
+    public void Write(uint offset, int size, ushort value)
+    {
+        if (size == 1)
+        {
+            int shift = (int)(offset & 1) * 8;
+            offset &= ~1u;
+            int other = offset == 0 ? 0 : (int)Read(offset) & ~(0xFF << shift); // a status bit goes when a one is written to it
+            value = (ushort)(other | value << shift);
+        }
+
+        Write(offset, value);
+    }
+
+    private ulong Read(uint offset) => offset switch
     {
         0 => Status,
         2 => _enable,
@@ -105,7 +121,7 @@ internal sealed class AcpiFixedHardware(Slot slot, IrqInput sci, Action<int> sle
         _ => 0xFFFF,
     };
 
-    public void Write(uint offset, ushort value)
+    private void Write(uint offset, ushort value)
     {
         switch (offset)
         {

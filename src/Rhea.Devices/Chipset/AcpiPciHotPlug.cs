@@ -47,9 +47,10 @@ internal sealed class AcpiPciHotPlug(PciBus bus, Action announce) : IPciHotPlug
         announce();
     }
 
-    public uint Read(uint offset)
+    /// <summary>Only doublewords.</summary>
+    public ulong Read(uint offset, int size)
     {
-        if (_selected >= Buses) return 0;
+        if (size != 4 || _selected >= Buses) return 0;
         ref SlotBits slots = ref _slots[_selected];
         switch (offset)
         {
@@ -64,8 +65,9 @@ internal sealed class AcpiPciHotPlug(PciBus bus, Action announce) : IPciHotPlug
         }
     }
 
-    public void Write(uint offset, uint value)
+    public void Write(uint offset, int size, uint value)
     {
+        if (size != 4) return;
         if (offset == Select) _selected = value;
         if (offset != Eject || _selected != 0) return;
         EjectSlots(value);

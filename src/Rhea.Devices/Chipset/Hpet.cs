@@ -182,7 +182,6 @@ public sealed class Hpet : Device
     private static void WriteComparator(ref HpetTimer timer, bool high, ulong value)
     {
         bool is32 = (timer.Configuration & Only32Bits) != 0, periodic = (timer.Configuration & Periodic) != 0;
-        if (high && is32) return;
         if (!periodic || (timer.Configuration & SetAccumulator) != 0)
             timer.Comparator = high ? WithHigh(timer.Comparator, value) : is32 ? value : WithLow(timer.Comparator, value);
         if (periodic)

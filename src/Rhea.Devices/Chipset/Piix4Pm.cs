@@ -47,17 +47,17 @@ public sealed class Piix4Pm : Device, IInputSink
         slot.PciBus.HotPlug = _pciHotPlug;
         _cpuHotPlug = new AcpiCpuHotPlug(wiring.ApicIds, wiring.IsProcessorPresent);
 
-        _pmPorts = slot.CreatePortWindow(new IoRegion("piix4-pm", 0x40, new AccessSizes(2, 2),
-            (offset, _) => _acpi.Read(offset), (offset, _, value) => _acpi.Write(offset, (ushort)value)));
+        _pmPorts = slot.CreatePortWindow(new IoRegion("piix4-pm", 0x40, new AccessSizes(1, 2),
+            _acpi.Read, (offset, size, value) => _acpi.Write(offset, size, (ushort)value)));
         _smBusPorts = slot.CreatePortWindow(new IoRegion("pm-smbus", 0x40, AccessSizes.Byte,
             (offset, _) => _smBus.Read(offset), (offset, _, value) => _smBus.Write(offset, (byte)value)));
         slot.MapPorts(0xB2, new IoRegion("apm-io", 2, AccessSizes.Byte, (offset, _) => offset == 0 ? _apmCommand : _apmStatus, WriteApm));
         slot.MapPorts(0xAFE0, new IoRegion("acpi-gpe0", 4, AccessSizes.Byte,
             (offset, _) => _acpi.ReadGpe(offset), (offset, _, value) => _acpi.WriteGpe(offset, (byte)value)));
-        slot.MapPorts(0xAE00, new IoRegion("acpi-pci-hotplug", AcpiPciHotPlug.Length, AccessSizes.DWord,
-            (offset, _) => _pciHotPlug.Read(offset), (offset, _, value) => _pciHotPlug.Write(offset, (uint)value)));
+        slot.MapPorts(0xAE00, new IoRegion("acpi-pci-hotplug", AcpiPciHotPlug.Length, new AccessSizes(1, 4),
+            _pciHotPlug.Read, (offset, size, value) => _pciHotPlug.Write(offset, size, (uint)value)));
         slot.MapPorts(0xAF00, new IoRegion("acpi-cpu-hotplug", AcpiCpuHotPlug.Length, new AccessSizes(1, 4),
-            (offset, _) => _cpuHotPlug.Read(offset), _cpuHotPlug.Write));
+            (offset, _) => _cpuHotPlug.Read(offset), (offset, _, value) => _cpuHotPlug.Write(offset, value)));
         slot.AddInput(this);
         slot.AddSection("i2c_bus", I2cBus.Section, new I2cBus());
         for (byte address = FirstEeprom; address < FirstEeprom + Eeproms; address++)

@@ -105,7 +105,7 @@ public sealed class Vga : Device
         if (IsOff(port)) return;
         switch (port)
         {
-            case 0x3C0 or 0x3C1:
+            case 0x3C0:
                 WriteAttribute(value);
                 break;
             case 0x3C2:
@@ -192,8 +192,7 @@ public sealed class Vga : Device
         (_vga.DacComponent, _vga.DacWriteIndex) = (0, (byte)(_vga.DacWriteIndex + 1));
     }
 
-    /// <summary>The index at 1CEh; the data at 1CFh, and at 1D0h, where they are aligned.</summary>
-    /// <summary>Registers of 16 bits: bytes of them are nothing, as in QEMU.</summary>
+    /// <summary>The index at 1CEh; the data at 1CFh, and at 1D0h, where they are aligned. Bytes of them are nothing, as in QEMU.</summary>
     private ulong ReadVbePort(uint offset, int size) => size == 1 ? 0xFFu : offset == 0 ? _vga.VbeIndex : ReadVbe(_vga.VbeIndex);
 
     private void WriteVbePort(uint offset, int size, ulong value)

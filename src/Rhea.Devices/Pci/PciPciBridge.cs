@@ -23,11 +23,12 @@ public sealed class PciPciBridge : Device
         if (options.Shpc) throw new ConfigException("shpc=on is not available in this version of rhea");
         _pci = slot.Plug(new PciIdentity(0x1B36, 0x0001, Revision: 0, Class: 0x0604, SubsystemVendor: 0, Subsystem: 0));
         _pci.SetWord(0x06, 0x00A0); // 66 MHz, fast back-to-back
+        _pci.SetWord(0x1E, 0x00A0);
         _bridge = new PciBridge(_pci, slot.Id ?? $"pci.{slot.PciBus.NextNumber()}");
         slot.OnRelease(_bridge.Close);
         int numbering = _pci.AddCapability(SlotNumbering, 4);
         (_pci[numbering + 2], _pci[numbering + 3]) = (FirstInChassis, (byte)options.Chassis);
-        if (options.Msi) _pci.AddMsi(vectors: 1, wide: true, maskable: true);
+        _pci.SetWritable(numbering + 3, 0xFF);
         slot.AddSection("PCIBUS", _bridge.Bus.Section, _bridge.Bus);
     }
 
@@ -54,10 +55,10 @@ public sealed class PciPciBridge : Device
         [Option("chassis_nr", "Number of the chassis the bus is in")]
         public int Chassis { get; init; }
 
-        [Option("msi", "Offers message signalled interrupts")]
-        public bool Msi { get; init; } = true;
-
-        [Option("shpc", "Has a controller for plugging in cards later")]
+        [Option("shpc", "Has a hot plug controller: only off is possible")]
         public bool Shpc { get; init; }
+
+        [Option("msi", "Offers message signalled interrupts, which only a hot plug controller has")]
+        public bool Msi { get; init; }
     }
 }

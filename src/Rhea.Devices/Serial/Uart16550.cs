@@ -219,9 +219,10 @@ internal sealed class Uart16550 : IState, ICharFrontend
 
     private byte ReadData()
     {
+        byte value = _rbr;
         if (FifoOn)
         {
-            _rbr = _received.Count > 0 ? _received.Dequeue() : (byte)0;
+            value = _received.Count > 0 ? _received.Dequeue() : (byte)0;
             if (_received.Count == 0) _lsr &= unchecked((byte)~(DataReady | BreakSeen));
             else _timeout.Arm(_clock.Now + (4 * CharacterTime));
             _timeoutPending = 0;
@@ -234,7 +235,7 @@ internal sealed class Uart16550 : IState, ICharFrontend
         if (_received.Count == 0) _timeout.Cancel();
         UpdateIrq();
         _host?.ResumeReading();
-        return _rbr;
+        return value;
     }
 
     /// <summary>In loopback the modem outputs are the modem inputs: DTR is DSR, RTS is CTS, OUT1 is RI, OUT2 is DCD.</summary>

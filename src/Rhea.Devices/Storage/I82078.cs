@@ -41,7 +41,7 @@ public sealed class I82078 : Device
     private readonly FloppyPlace[] _places = [new(), new()];
     private readonly VmTimer _identification;
     private readonly byte[] _fifo = new byte[SectorLength];
-    private byte _statusA, _statusB, _output, _tape, _rate, _status;
+    private byte _statusA, _statusB, _output, _selected, _tape, _rate, _status; // a command selects its drive, whatever the digital output says
     private byte _st0, _st1, _st2;
     private uint _position, _length; // in the phase's bytes
     private byte _transfer;          // a Transfer
@@ -106,7 +106,9 @@ public sealed class I82078 : Device
     /// <summary>What a drive is when neither user nor disk says so.</summary>
     internal FloppyType? FallbackType { get; }
 
-    private int Selected => _output & DriveSelect;
+    private int Selected => _selected;
+
+    private byte DigitalOutput => (byte)(_output | _selected);
 
     /// <summary>With BOOTSEL the two drives change places.</summary>
     private FloppyPlace Place => _places[(_tape & BootSelect) != 0 ? Selected ^ 1 : Selected];
@@ -173,7 +175,9 @@ public sealed class I82078 : Device
     {
         state.UInt8("sra", ref _statusA);
         state.UInt8("srb", ref _statusB);
-        state.UInt8("dor_vmstate", ref _output);
+        byte output = DigitalOutput;
+        state.UInt8("dor_vmstate", ref output);
+        if (state.Loading) (_output, _selected) = (output, (byte)(output & DriveSelect));
         state.UInt8("tdr", ref _tape);
         state.UInt8("dsr", ref _rate);
         state.UInt8("msr", ref _status);
@@ -211,7 +215,7 @@ public sealed class I82078 : Device
         switch (offset)
         {
             case 1: return _statusB;
-            case 2: return _output;
+            case 2: return DigitalOutput;
             case 3: return _tape;
             case 4:
                 _rate &= unchecked((byte)~PowerDown);
@@ -251,10 +255,9 @@ public sealed class I82078 : Device
         _statusB = (byte)(NothingSelected | (value >> 4 & 3) | ((value & DriveSelect) != 0 ? DriveZero : 0));
         bool released = IsReset && (value & NotReset) != 0;
         if (!IsReset && (value & NotReset) == 0) EndTransfer();
-        _output = value;
+        if (released) ResetController(interrupts: true);
+        (_output, _selected) = (value, (byte)(value & DriveSelect));
         if (!released) return;
-        ResetController(interrupts: true);
-        _output = value;
         _rate &= unchecked((byte)~PowerDown);
     }
 
@@ -264,7 +267,7 @@ public sealed class I82078 : Device
         EndTransfer();
         _identification.Cancel();
         (_statusA, _statusB) = ((byte)(_places[1].Drive is null ? OneDrive : 0), NothingSelected);
-        _output = (byte)(NotReset | (_dma is null ? 0 : DmaEnable));
+        (_output, _selected) = ((byte)(NotReset | (_dma is null ? 0 : DmaEnable)), 0);
         (_position, _length, _transfer, _senses) = (0, 0, 0, 0);
         (_st0, _st1, _st2) = (0, 0, 0);
         foreach (FloppyPlace place in _places) place.Reset();
@@ -307,7 +310,7 @@ public sealed class I82078 : Device
     private byte ReadData()
     {
         _rate &= unchecked((byte)~PowerDown);
-        if (IsReset || (_status & (Request | ToHost)) != (Request | ToHost)) return 0;
+        if ((_status & (Request | ToHost)) != (Request | ToHost)) return 0;
         byte value = _fifo[_position % SectorLength];
         _position++;
         if (IsExecuting)
@@ -464,7 +467,7 @@ public sealed class I82078 : Device
 
     private void Select(byte parameter)
     {
-        _output = (byte)((_output & ~DriveSelect) | (parameter & DriveSelect));
+        _selected = (byte)(parameter & DriveSelect);
         (_st0, _st1, _st2) = (0, 0, 0);
     }
 

@@ -149,7 +149,8 @@ public sealed class IdeChannel
         IdeTaskFile place = Selected;
         switch (offset)
         {
-            case ErrorFeature: return _drives[_unit] is null ? (byte)0 : high ? place.HobFeature : place.Error;
+            case ErrorFeature when _unit == 1 && _drives[1] is null: return 0;
+            case ErrorFeature: return high ? place.HobFeature : place.Error;
             case Count: return high ? place.HobCount : (byte)place.Count;
             case SectorNumber: return high ? place.HobSectorNumber : place.SectorNumber;
             case CylinderLow: return high ? place.HobCylinderLow : place.CylinderLow;

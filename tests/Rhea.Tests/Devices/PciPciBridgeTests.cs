@@ -30,7 +30,8 @@ public sealed class PciPciBridgeTests : IDisposable
     public void Is_the_bridge_of_qemu()
     {
         Assert.Equal([0x0001_1B36u, 0x00B0_0000u, 0x0604_0000u, 0x0001_0000u], Enumerable.Range(0, 4).Select(i => _bus.ReadConfig(0, Bridge, i * 4, 4)));
-        Assert.Equal([0x44u, 0x0320_0004u, 0x0180_4005u], new[] { 0x34, 0x40, 0x44 }.Select(register => _bus.ReadConfig(0, Bridge, register, 4)));
+        Assert.Equal(0x00A0_0000u, _bus.ReadConfig(0, Bridge, 0x1C, 4));
+        Assert.Equal([0x40u, 0x0320_0004u, 0u], new[] { 0x34, 0x40, 0x44 }.Select(register => _bus.ReadConfig(0, Bridge, register, 4)));
     }
 
     [Fact]

@@ -33,13 +33,17 @@ public class PciTestDeviceTests
     }
 
     [Fact]
-    public void It_counts_what_arrives_there_with_the_right_width_and_value()
+    public void It_counts_each_byte_that_arrives_there()
     {
-        _pc.Out(0xC000, 2); // portio-datamatch
-        foreach (byte value in (byte[])[0xFA, 0xFA, 0xCE]) _pc.Out(0xC085, value);
-        _pc.Out(0xC084, 0xFA);
-        _pc.Ports.Write(0xC085, 2, 0xFA);
+        _pc.Out(0xC000, 0); // portio-no-eventfd
+        foreach (byte value in (byte[])[0xFA, 0xFA, 0xCE]) _pc.Out(0xC083, value);
+        _pc.Ports.Write(0xC083, 2, 0xFAFA);
+        _pc.Ports.Write(0xC083, 2, 0xCEFA);
+        _pc.Ports.Write(0xC080, 4, 0xFA00_0000);
+        Assert.Equal((3, 5u), (_pc.In(0xC000), _pc.Ports.Read(0xC00C, 4)));
 
-        Assert.Equal((5, 2u), (_pc.In(0xC000), _pc.Ports.Read(0xC00C, 4)));
+        _pc.Out(0xC000, 2); // portio-datamatch-eventfd
+        _pc.Out(0xC085, 0xFA);
+        Assert.Equal((5, 0u), (_pc.In(0xC000), _pc.Ports.Read(0xC00C, 4)));
     }
 }

@@ -163,6 +163,86 @@ public class Piix4PmTests
     }
 
     [Fact]
+    public void Smbus_moves_blocks_as_a_whole()
+    {
+        foreach (byte value in (byte[])[0xA1, 0xA2, 0xA3]) _pc.Out(SmBus + 7, value);
+        _pc.Out(SmBus + 5, 3);
+        Assert.Equal((0x01, 0x02), Transfer(0xA0, 5, command: 0x10));
+        Assert.Equal((0x01, 0x02), Transfer(0xA1, 2, command: 0x10));
+        Assert.Equal(3, _pc.In(SmBus + 5)); // the length is in front
+
+        Assert.Equal((0x01, 0x02), Transfer(0xA1, 5, command: 0x10));
+
+        Assert.Equal([3, 0xA1, 0xA2, 0xA3], (int[])[_pc.In(SmBus + 5), _pc.In(SmBus + 7), _pc.In(SmBus + 7), _pc.In(SmBus + 7)]);
+    }
+
+    [Fact]
+    public void Smbus_moves_blocks_byte_by_byte()
+    {
+        _pc.Out(SmBus + 13, 0);
+        _pc.Out(SmBus + 5, 2);
+        _pc.Out(SmBus + 7, 0xA1);
+        Assert.Equal((0x01, 0x81), Transfer(0xA0, 5, command: 0x10));
+        _pc.Out(SmBus + 7, 0xA2);
+        Assert.Equal((0x81, 0x02), (Next(), Next()));
+
+        Assert.Equal((0x01, 0x81), Transfer(0xA1, 5, command: 0x10));
+        Assert.Equal((2, 0xA1, 0x81, 0xA2), (_pc.In(SmBus + 5), _pc.In(SmBus + 7), Next(), _pc.In(SmBus + 7)));
+        _pc.Out(SmBus + 2, 0x34); // that was the last
+        Assert.Equal(0x02, Next());
+
+        byte Next()
+        {
+            _pc.Out(SmBus, 0x80);
+            return _pc.In(SmBus);
+        }
+    }
+
+    [Fact]
+    public void An_i2c_read_begins_at_the_second_data_register()
+    {
+        _pc.Out(SmBus + 5, 0x34);
+        _pc.Out(SmBus + 6, 0x12);
+        Transfer(0xA0, 3, command: 0x20);
+
+        _pc.Out(SmBus + 6, 0x20);
+        Assert.Equal((0x01, 0x81), Transfer(0xA1, 6));
+        byte first = _pc.In(SmBus + 7);
+        _pc.Out(SmBus, 0x80);
+        Assert.Equal((0x34, 0x12), (first, _pc.In(SmBus + 7)));
+    }
+
+    /// <summary>Killed it has failed; with interrupts it is done at once; after an error nothing goes until that is cleared.</summary>
+    [Fact]
+    public void Smbus_is_killed_interrupts_and_remembers_errors()
+    {
+        _pc.Out(SmBus + 4, 0xA1);
+        _pc.Out(SmBus + 2, 0x48);
+        _pc.Out(SmBus + 2, 0x02);
+        Assert.Equal(0x10, _pc.In(SmBus));
+
+        _pc.Out(SmBus, 0xFF);
+        _pc.Out(SmBus + 2, 0x49);
+        Assert.Equal(0x02, _pc.In(SmBus));
+
+        _pc.Out(SmBus, 0xFF);
+        _pc.Out(SmBus + 4, 0x21);
+        _pc.Out(SmBus + 2, 0x49);
+        _pc.Out(SmBus + 4, 0xA1);
+        _pc.Out(SmBus + 2, 0x49);
+        Assert.Equal(0x04, _pc.In(SmBus));
+    }
+
+    [Fact]
+    public void A_byte_of_a_power_management_register_leaves_the_other_one_alone()
+    {
+        _pc.Ports.Write(Enable, 2, 0x0120);
+        _pc.Out(Enable + 1, 0x04);
+
+        Assert.Equal((0x0420u, 0x04), (_pc.Ports.Read(Enable, 2), _pc.In(Enable + 1)));
+    }
+
+    [Fact]
     public void Smbus_registers_are_as_in_qemu_after_reset()
     {
         Assert.Equal([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0], Enumerable.Range(0, 16).Select(i => (int)_pc.In((ushort)(SmBus + i))));
