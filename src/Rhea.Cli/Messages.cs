@@ -26,6 +26,12 @@ internal sealed class Messages(MachineConfig machine, ProcessConfig process) : I
         }
 
         using Lock.Scope held = _lock.EnterScope();
+        if (level == LogLevel.Execution)
+        {
+            (_log ?? Console.Error).Write(text);
+            return;
+        }
+
         long second = TimeProvider.System.GetTimestamp() / TimeProvider.System.TimestampFrequency;
         if (second != _second) (_second, _lines) = (second, 0);
         if (++_lines <= LogLinesPerSecond) (_log ?? Console.Error).WriteLine(_lines < LogLinesPerSecond ? text : "log: too much in one second, the rest of it is left out");

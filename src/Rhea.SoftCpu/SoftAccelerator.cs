@@ -10,7 +10,8 @@ namespace Rhea.SoftCpu;
 /// <summary>The software processor: what <c>-accel tcg</c> runs on. It knows all of its processors, and keeps their views of RAM honest.</summary>
 /// <param name="log">Takes what went wrong inside.</param>
 /// <param name="warmth">How often a block of code is interpreted before it is translated; negative: always. Hosts that are not x86-64 always interpret.</param>
-public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1) : IAccelerator, IMapListener
+/// <param name="execution">Takes what guest code does; null when nobody wants to know.</param>
+public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1, ExecutionLog? execution = null) : IAccelerator, IMapListener
 {
     private readonly List<SoftVcpu> _vcpus = [];
     private volatile CodePages[] _ram = [];
@@ -25,6 +26,8 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1)
     public IReadOnlyList<CpuidLeaf> Supported => CpuModel.Everything;
 
     internal int Warmth => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? warmth : -1;
+
+    internal ExecutionLog? Execution => execution;
 
     internal AddressSpace Memory => _memory!;
 

@@ -125,6 +125,11 @@ public sealed class SoftVcpu : IVcpu
         }
     }
 
+    public void Resetting()
+    {
+        lock (_inside) _accelerator.Execution?.Resetting(_cpu.Index, in _cpu.State);
+    }
+
     public DebugStops DebugStops
     {
         get => _cpu.Debugger.Stops;
@@ -318,6 +323,7 @@ public sealed class SoftVcpu : IVcpu
     private void Initialize(ref CpuState state)
     {
         _init = false;
+        _accelerator.Execution?.Resetting(_cpu.Index, in state);
         SystemReset.Init(_cpu);
         _cpu.Mmu.Flush();
         _cpu.Attention = true;

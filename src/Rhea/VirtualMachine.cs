@@ -44,7 +44,8 @@ public sealed class VirtualMachine : IDisposable
         Configuration = config;
         _log = log;
         _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
-        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: false }, ..] ? -1 : Warmth);
+        ExecutionLog? execution = config.LogItems.Any(ExecutionLog.Items.Contains) ? new(config.LogItems, config.LogOnly, lines => log(LogLevel.Execution, lines)) : null;
+        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: false }, ..] ? -1 : Warmth, execution);
         try
         {
             Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using Iced.Intel;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -35,6 +36,31 @@ public class ProgramTests
 
         Assert.True(File.Exists(folder["log"]));
         Assert.DoesNotContain("rhea:", rhea.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_log_shows_the_code_that_runs_and_every_time_it_does()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.Rom(code =>
+        {
+            code.mov(cx, 50);
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            code.@out(0x80, al);
+            code.loop(again);
+            code.@out(0xF4, al);
+        }), TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Emulator.Rhea("-nodefaults", "-display", "none", "-bios", folder["rom"], "-device", "isa-debug-exit,iobase=0xf4",
+            "-d", "in_asm,exec,nochain,cpu_reset", "-D", folder["log"]);
+
+        Assert.Equal(1, await rhea.Exit());
+        string log = await File.ReadAllTextAsync(folder["log"], TestContext.Current.CancellationToken);
+        Assert.Contains("----------------\nIN: \n0xfffffff0:  ea 00 00 00 f0 ", log, StringComparison.Ordinal);
+        Assert.Contains("0x000f0000:  b9 32 00                 movw     $0x32, %cx\n0x000f0003:  e6 80                    outb     %al, $0x80\n", log, StringComparison.Ordinal);
+        Assert.Equal(49, Regex.Count(log, @"^Trace 0: 0x[0-9a-f]+ \[00000000000f0000/00000000000f0003/", RegexOptions.Multiline));
+        Assert.StartsWith("CPU Reset (CPU 0)\nEAX=00000000 ", log, StringComparison.Ordinal);
     }
 
     /// <summary>"dd" and "mg" in smaps(5): left out of core dumps, and offered for merging.</summary>

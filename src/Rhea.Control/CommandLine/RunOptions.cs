@@ -10,6 +10,13 @@ internal static class RunOptions
 {
     private static readonly (string Name, string Help)[] LogItems =
     [
+        ("in_asm", "show target assembly code for each compiled TB"),
+        ("int", "show interrupts/exceptions in short format"),
+        ("exec", "show trace before each executed TB (lots of logs)"),
+        ("cpu", "show CPU registers before entering a TB (lots of logs)"),
+        ("fpu", "include FPU registers in the 'cpu' logging"),
+        ("cpu_reset", "show CPU state before CPU resets"),
+        ("nochain", "do not chain compiled TBs so that \"exec\" and \"cpu\" show\ncomplete traces"),
         ("guest_errors", "log when the guest OS does something invalid (eg accessing a\nnon-existent register)"),
         ("unimp", "log unimplemented functionality"),
         ("trace:NAME", "log every step of the device of that name or path; * stands for any letters"),
@@ -18,7 +25,7 @@ internal static class RunOptions
     private const int MostSeconds = 2_000_000;
 
     private static readonly string[] LaterLogItems =
-        ["out_asm", "in_asm", "op", "op_opt", "op_ind", "int", "exec", "cpu", "fpu", "mmu", "pcall", "cpu_reset", "page", "nochain", "plugin", "strace", "tid"];
+        ["out_asm", "op", "op_opt", "op_ind", "mmu", "pcall", "page", "plugin", "strace", "tid"];
 
     private static readonly string[] WatchdogActions = ["reset", "shutdown", "poweroff", "pause", "debug", "none", "inject-nmi"];
 
@@ -30,6 +37,7 @@ internal static class RunOptions
         new("action", "reboot=reset|shutdown", "[,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none][,watchdog=reset|shutdown|poweroff|inject-nmi|pause|debug|none]\nchoose what the guest's own events do", Act),
         new("watchdog-action", "reset|shutdown|poweroff|inject-nmi|pause|debug|none", "choose what a watchdog does that has waited in vain [default=reset]", Watchdog),
         new("d", "item1,...", "log what is named ('-d help' for a list)", Log),
+        new("dfilter", "range,..", "log only code in these ranges: START..END, START+LENGTH, END-LENGTH", (draft, ranges) => draft.Machine = draft.Machine with { LogOnly = AddressRange.ParseList(ranges) }),
         new("D", "logfile", "write the log to a file (default stderr)", (draft, file) => draft.Machine = draft.Machine with { LogFile = file }),
         new("readconfig", "file", "read options from a file: [group \"id\"] and key = \"value\" lines", ConfigFile.Read),
         new("no-user-config", null, "read no configuration of the user's (there is none)", (_, _) => { }),

@@ -85,6 +85,9 @@ public sealed record MachineConfig
     /// <summary>Items of <c>-d</c>.</summary>
     public IReadOnlyList<string> LogItems { get; init; } = [];
 
+    /// <summary>The guest code that is logged (<c>-dfilter</c>); empty for all.</summary>
+    public IReadOnlyList<AddressRange> LogOnly { get; init; } = [];
+
     /// <summary><c>-D</c>; null is stderr.</summary>
     public string? LogFile { get; init; }
 }

@@ -32,6 +32,7 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
 
     public override void Reset()
     {
+        vcpu.Resetting();
         _registers.Reset(signature);
         vcpu.Write(_registers);
     }

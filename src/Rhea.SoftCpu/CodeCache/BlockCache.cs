@@ -91,7 +91,9 @@ internal sealed unsafe class BlockCache : IDisposable
         if (host == 0)
         {
             lasts = false;
-            return _decoder.DecodeFromBus(linear, room) ? room : null;
+            if (!_decoder.DecodeFromBus(linear, room)) return null;
+            _cpu.Accelerator.Execution?.Decoded(_cpu, linear, room->Length);
+            return room;
         }
 
         nint second = 0;
@@ -105,6 +107,7 @@ internal sealed unsafe class BlockCache : IDisposable
         }
 
         if (!_decoder.Decode(linear, host, room, out lasts)) return null;
+        _cpu.Accelerator.Execution?.Decoded(_cpu, linear, room->Length);
         if (!lasts) return room;
         _used += BlockDecoder.SizeOf(room);
         room->HashNext = *bucket;

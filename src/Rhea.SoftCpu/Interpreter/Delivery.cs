@@ -15,6 +15,7 @@ internal static class Delivery
         uint code = cpu.FaultCode;
         (ExceptionVector first, uint firstCode, ulong address) = (vector, code, cpu.State.Cr2);
         (ExceptionVector Vector, uint Code)? obstacle = null;
+        cpu.Accelerator.Execution?.Excepting((byte)vector, null);
         cpu.State.Activity = CpuActivity.Running;
         while (true)
         {
@@ -23,8 +24,10 @@ internal static class Delivery
             if (Deliver(cpu, in gate, cpu.State.Rip)) return true;
             ExceptionVector second = cpu.FaultVector;
             obstacle ??= (second, cpu.FaultCode);
+            cpu.Accelerator.Execution?.Excepting((byte)second, (byte)vector);
             if (vector == ExceptionVector.DoubleFault)
             {
+                cpu.Accelerator.Execution?.TripleFault();
                 cpu.TripleFault = ShutdownReport.Write(cpu, first, firstCode, address, obstacle.Value.Vector, obstacle.Value.Code);
                 return false;
             }
@@ -37,6 +40,7 @@ internal static class Delivery
     public static bool Interrupt(Cpu cpu, byte vector)
     {
         var gate = new Event(vector, HasCode: false, 0, Software: false, IsFault: false);
+        if (vector != (byte)ExceptionVector.Nmi) cpu.Accelerator.Execution?.ServingInterrupt(vector);
         return Deliver(cpu, in gate, cpu.State.Rip) || Exception(cpu);
     }
 
@@ -52,6 +56,7 @@ internal static class Delivery
 
     private static bool Deliver(Cpu cpu, in Event what, ulong returnIp)
     {
+        cpu.Accelerator.Execution?.Delivering(cpu, what.Vector, what.HasCode ? what.Code : 0, what.Software, returnIp);
         bool done = !cpu.Protected ? DeliverReal(cpu, in what, returnIp)
             : cpu.LongMode ? DeliverLong(cpu, in what, returnIp)
             : DeliverProtected(cpu, in what, returnIp);

@@ -14,12 +14,13 @@ internal sealed unsafe class Engine : IDisposable
     private readonly Cpu _cpu;
     private readonly int _warmth;
     private readonly TranslatedCode? _translated;
+    private readonly ExecutionLog? _log;
 
     /// <param name="cpu">Whose instructions are run.</param>
     /// <param name="warmth">How often a block is interpreted before it is translated; negative: always.</param>
     public Engine(Cpu cpu, int warmth)
     {
-        (_cpu, _warmth) = (cpu, warmth);
+        (_cpu, _warmth, _log) = (cpu, warmth, cpu.Accelerator.Execution);
         Cache = new BlockCache(cpu);
         if (warmth >= 0) _translated = Cache.StartTranslating();
     }
@@ -46,6 +47,7 @@ internal sealed unsafe class Engine : IDisposable
                 continue;
             }
 
+            _log?.Entering(_cpu, (nint)block);
             Step step = IsTranslated(block) ? _translated!.Run(block, ref budget) : Interpret(block, ref budget);
             if (step == Step.Fault) return Step.Fault;
             if (_cpu.Attention) return Step.Stop;
@@ -95,6 +97,7 @@ internal sealed unsafe class Engine : IDisposable
         Op* op = Block.Ops(block);
         if (!_cpu.Code64 && state.Rip + op->NextOffset - 1 > state.Segments[(int)SegmentRegister.Cs].Limit) return _cpu.Fault(ExceptionVector.GeneralProtection);
         _cpu.BlockIp = state.Rip;
+        _log?.Entering(_cpu, (nint)block);
         Step step = HandlerTable.Call(_cpu, in *op);
         if (step == Step.Fault) return step;
         if (step == Step.Next) state.Rip = Clip(_cpu.BlockIp + op->NextOffset);

@@ -16,6 +16,7 @@ internal static class SystemManagement
     public static void Enter(Cpu cpu)
     {
         ref CpuState state = ref cpu.State;
+        cpu.Accelerator.Execution?.SystemManagement(cpu, entering: true);
         state.Smm = true;
         state.SmiCount++;
         state.Activity = CpuActivity.Running;
@@ -50,6 +51,7 @@ internal static class SystemManagement
         cpu.Mmu.Flush();
         cpu.UpdateMode();
         cpu.Breakpoints.Update();
+        cpu.Accelerator.Execution?.SystemManagement(cpu, entering: false);
         return Step.Leave;
     }
 

@@ -19,6 +19,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     private readonly Cpu _cpu;
     private readonly BlockCache _cache;
+    private readonly bool _chains;
     private readonly CodeMemory _memory = new(MemoryBytes);
     private readonly Emitter _code;
     private readonly BlockTranslator _translator;
@@ -33,7 +34,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     public TranslatedCode(Cpu cpu, BlockCache cache, nint arena)
     {
-        (_cpu, _cache) = (cpu, cache);
+        (_cpu, _cache, _chains) = (cpu, cache, cpu.Accelerator.Execution?.Chains ?? true);
         _code = new Emitter(_memory.WriteAddress, MemoryBytes);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
             (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
@@ -80,10 +81,10 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         ref FrameHead head = ref _cpu.Head;
         ref CpuState state = ref _cpu.State;
-        if (head.LastExit != 0) LinkTo(block, head.LastExit);
+        if (_chains && head.LastExit != 0) LinkTo(block, head.LastExit);
         var place = (int)(block->Host & 0xFFF);
         head.PageIp = state.Rip - (ulong)place;
-        Remember(block, state.Rip);
+        if (_chains) Remember(block, state.Rip);
         Statistics.Entries++;
         (head.Budget, head.LastExit, head.Flags) = (budget, 0, Pack(_cpu.Flags.Value));
         int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
@@ -195,7 +196,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>The address of the code for the instruction at RIP, if it is known and can run at once.</summary>
     private nint GoOn()
     {
-        if (_cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
+        if (!_chains || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
         ref FrameHead head = ref _cpu.Head;
         ulong ip = _cpu.State.Rip;
         JumpPlace* place = _jumps + Exits.LookupIndex(ip);

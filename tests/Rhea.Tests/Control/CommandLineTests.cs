@@ -112,7 +112,7 @@ public class CommandLineTests
         { "-vga cirrus", "-vga cirrus: display adapter cirrus is not available in this version of rhea" },
         { "-display foo", "-display foo: Parameter 'type' does not accept value 'foo'" },
         { "-nic user", "-nic user: network 'user' is not available in this version of rhea" },
-        { "-d exec", "-d exec: log item 'exec' is not available in this version of rhea" },
+        { "-d op", "-d op: log item 'op' is not available in this version of rhea" },
         { "-readconfig /nope", "-readconfig /nope: Could not open '/nope': No such file or directory" },
         { "-sandbox on", "-sandbox on: -sandbox is not available in this version of rhea" },
     };

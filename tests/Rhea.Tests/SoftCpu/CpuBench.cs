@@ -23,11 +23,12 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     /// <param name="model">As for <c>-cpu</c>: a model, then features to add.</param>
     /// <param name="warmth">How often code is interpreted before it is translated; negative: always. RHEA_TEST_WARMTH=0 translates in all tests that do not say.</param>
     /// <param name="timeFlows">Time is the host's; else it is what the test says.</param>
-    public CpuBench(string model = "max", int? warmth = null, bool timeFlows = false)
+    /// <param name="log">Takes what guest code does.</param>
+    public CpuBench(string model = "max", int? warmth = null, bool timeFlows = false, ExecutionLog? log = null)
     {
         TimeFlows = timeFlows;
         _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message),
-            warmth ?? int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_WARMTH") ?? "-1", null));
+            warmth ?? int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_WARMTH") ?? "-1", null), log);
         string[] words = model.Split(',');
         var config = new CpuConfig { Model = words[0], Features = [.. words[1..].Select(name => new KeyValuePair<string, bool>(name, true))] };
         var root = MemoryRegion.Frame("system", MemoryRegion.Everything);
