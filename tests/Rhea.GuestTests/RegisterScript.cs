@@ -9,7 +9,7 @@ namespace Rhea.GuestTests;
 internal sealed class RegisterScript
 {
     private const ushort PciAddress = 0xCF8, PciData = 0xCFC;
-    private const int Patience = 2000;
+    private const int Patience = 2000, Batch = 200;
 
     private readonly List<Access> _accesses = [];
 
@@ -116,7 +116,8 @@ internal sealed class RegisterScript
         {
             for (int i = 0, asked = 0; i < answers.Length; i++)
             {
-                for (; asked < answers.Length && asked < i + 200 && (asked == i || _accesses[asked].Until is null); asked++) await qemu.StandardInput.WriteLineAsync(_accesses[asked].InQtest());
+                for (bool more = asked == i; more; more = asked < answers.Length && asked < i + Batch && _accesses[asked - 1].Until is null) // who polls sees what comes of it first
+                    await qemu.StandardInput.WriteLineAsync(_accesses[asked++].InQtest());
                 await qemu.StandardInput.FlushAsync();
                 int left = Patience;
                 while (true)

@@ -89,7 +89,7 @@ public sealed class AtapiDrive : IdeDrive
                 Registers.Error = 0;
                 break;
             case ExecuteDiagnostic: Diagnose(); break;
-            case SetFeature: SetFeatures(_drive); break;
+            case SetFeature: SetFeatures(null); break; // there is nothing to write
             case FlushCache: Succeed(); break;
             default: Abort(); break;
         }

@@ -96,7 +96,7 @@ internal sealed class AtapiPackets(IdeTaskFile registers, IBlockBackend? drive, 
         return page switch
         {
             SupportedPages => Cut([CdType, SupportedPages, 0, 2, SupportedPages, DeviceIdentification], room),
-            DeviceIdentification => Cut([CdType, DeviceIdentification, 0, 24, 2, 0, 0, 20, .. Text(names.Serial, 20)], room),
+            DeviceIdentification => Cut([CdType, DeviceIdentification, 0, 96, 2, 0, 0, 20, .. Text(names.Serial, 20), 2, 1, 0, 68, .. Text("ATA", 8), .. Text(names.Model, 40), .. Text(names.Serial, 20)], room),
             _ => Refuse(AtapiSense.InvalidField),
         };
     }
@@ -174,7 +174,7 @@ internal sealed class AtapiPackets(IdeTaskFile registers, IBlockBackend? drive, 
     private AtapiAnswer AnswerConfiguration(ReadOnlySpan<byte> packet)
     {
         const byte CdProfile = 0x08, DvdProfile = 0x10;
-        if ((packet[1] & 3) == 3 || BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != 0) return Refuse(AtapiSense.InvalidField);
+        if (BinaryPrimitives.ReadUInt16BigEndian(packet[2..]) != 0) return Refuse(AtapiSense.InvalidField);
         byte current = !HasMedium ? (byte)0 : IsDvd ? DvdProfile : CdProfile;
         return Cut([0, 0, 0, 16, 0, 0, 0, current, 0, 0, 3, 8, 0, DvdProfile, Flag(current == DvdProfile), 0, 0, CdProfile, Flag(current == CdProfile), 0],
             BinaryPrimitives.ReadUInt16BigEndian(packet[7..]));
@@ -211,7 +211,7 @@ internal sealed class AtapiPackets(IdeTaskFile registers, IBlockBackend? drive, 
         return (packet[2] & 0x3F) switch
         {
             ErrorRecovery => Cut([0, 14, 0x70, 0, 0, 0, 0, 0, ErrorRecovery, 6, 0, 5, 0, 0, 0, 0], room),
-            AudioControl => Cut([0, 22, 0x70, 0, 0, 0, 0, 0, AudioControl, 14, 0, 0, 0x24, 0, 0, 0, 0, 0, 0, 0, 2, 0, 2, 0], room),
+            AudioControl => Cut([0, 22, 0x70, 0, 0, 0, 0, 0, AudioControl, 14, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], room),
             Capabilities => Cut([0, 28, 0x70, 0, 0, 0, 0, 0, Capabilities, 0x14, 0x3B, 0, 0x71, 0x60, (byte)(registers.TrayLocked ? 0x2B : 0x29), 0,
                 0x02, 0xC0, 0, 2, 0x02, 0, 0x02, 0xC0, 0, 0, 0, 0, 0, 0], room),
             _ => Refuse(AtapiSense.InvalidField),
