@@ -49,8 +49,8 @@ public static class PcI440fx
         PortCaller? caller = config.Switches is { VmPort: true, I8042: true } ? new PortCaller() : null;
         CoprocessorError coprocessor = board.Add("/machine/ferr", slot => new CoprocessorError(slot));
         IReadOnlyList<CpuidLeaf> cpu = AddProcessors(board, config, host, interrupts, caller, coprocessor);
-        board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.Apics.MsiWindow), priority: 4096);
-        board.Nmi = () => interrupts.Apics.Nmi.NewLine().Pulse();
+        board.System.Add(ApicBus.MsiBase, MemoryRegion.Io(interrupts.MsiWindow), priority: 4096);
+        board.Nmi = interrupts.Nmi;
 
         board.Add("/machine/kvmvapic", _ => new KvmVapic());
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
@@ -97,20 +97,22 @@ public static class PcI440fx
             first ??= model;
             CpuidLeaf features = model.First(leaf => leaf.Leaf == 1);
             string path = $"{Unattached}/device[{index}]";
-            var registers = new LocalApicRegisters(index);
-            var id = (byte)new Topology(config.Smp, index).ApicId;
+            var registers = new LocalApicRegisters(index, (byte)new Topology(config.Smp, index).ApicId);
             LocalApic? apic = null;
-            if (accelerator.Platform?.Has(HostedChips.LocalApic) ?? false) board.Add($"{path}/lapic", _ => new HostedChip(accelerator.Platform, registers));
-            else apic = board.Add($"{path}/lapic", slot => new LocalApic(slot, registers, interrupts.Apics, id, (features.Ecx & X2ApicFeature) != 0));
+            bool hosted = accelerator.Platform?.Has(HostedChips.LocalApic) ?? false;
+            if (hosted) board.Add($"{path}/lapic", _ => new HostedChip(accelerator.Platform!, registers));
+            else apic = board.Add($"{path}/lapic", slot => new LocalApic(slot, registers, interrupts.Apics, (features.Ecx & X2ApicFeature) != 0));
 
             var bus = new MachineBus(board.Loop, board.Ports, board.Memory, board.SmmMemory, apic, interrupts.Acknowledge)
             {
                 Caller = caller,
+                LevelEnded = hosted ? interrupts.EndOfInterrupt : null,
                 FloatingPointError = index == 0 ? coprocessor.Report : null, // the others must have NE set
             };
             IVcpu vcpu = accelerator.CreateVcpu(index, model, bus);
             bus.Vcpu = vcpu;
             apic?.Vcpu = vcpu;
+            if (hosted) interrupts.Join(vcpu);
             Processor processor = board.AddProcessor(path, new Processor(vcpu, index, features.Eax));
             if (index == 0) coprocessor.Processor = processor.Registers;
         }

@@ -233,7 +233,7 @@ public sealed class SoftVcpu : IVcpu
 
         if (_cpu.Debugger.Hit is not null) return VcpuStop.DebugTrap;
         if (_init && !state.Smm) Initialize(ref state);
-        if (_startUp && state.Activity != CpuActivity.Running) StartUp(ref state);
+        if (_startUp && state.Activity != CpuActivity.Running) StartUp();
         if (state.Activity == CpuActivity.WaitForSipi) return null;
         return _cpu.TrapsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
     }
@@ -330,10 +330,9 @@ public sealed class SoftVcpu : IVcpu
         if (_cpu.Index == 0) state.Activity = CpuActivity.Running;
     }
 
-    private void StartUp(ref CpuState state)
+    private void StartUp()
     {
         _startUp = false;
         SystemReset.StartUp(_cpu, _startUpVector);
-        state.Activity = CpuActivity.Running;
     }
 }

@@ -15,7 +15,6 @@ using Rhea.Core.Memory;
 using Rhea.Core.Monitor;
 using Rhea.Devices;
 using Rhea.Host;
-using Rhea.SoftCpu;
 using Rhea.X86.Cpuid;
 
 namespace Rhea;
@@ -24,14 +23,11 @@ namespace Rhea;
 /// <remarks>The machine runs on threads of its own from <see cref="Start"/> on. All methods may be called from any thread.</remarks>
 public sealed class VirtualMachine : IDisposable
 {
-    /// <summary>How often a block of code runs before it is worth translating.</summary>
-    private const int Warmth = 16;
-
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
 
     private readonly HostClock _clock = new();
     private readonly BlockGraph _block;
-    private readonly SoftAccelerator _accelerator;
+    private readonly IAccelerator _accelerator;
     private readonly Action<LogLevel, string> _log;
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
@@ -44,8 +40,7 @@ public sealed class VirtualMachine : IDisposable
         Configuration = config;
         _log = log;
         _block = new BlockGraph(new HostIoThreads(), line => log(LogLevel.Warning, line));
-        ExecutionLog? execution = config.LogItems.Any(ExecutionLog.Items.Contains) ? new(config.LogItems, config.LogOnly, lines => log(LogLevel.Execution, lines)) : null;
-        _accelerator = new SoftAccelerator(line => log(LogLevel.Warning, line), config.Accelerators is [{ Translates: false }, ..] ? -1 : Warmth, execution);
+        _accelerator = Accelerators.Open(config, log);
         try
         {
             Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));
@@ -53,6 +48,7 @@ public sealed class VirtualMachine : IDisposable
         catch
         {
             CloseBackends();
+            _accelerator.Dispose();
             throw;
         }
 
@@ -70,7 +66,7 @@ public sealed class VirtualMachine : IDisposable
         _block.TrayMoved += (drive, open) => Machine.Report(new DeviceTrayMovedEvent(drive, BlockCommands.OwnerOf(drive, Machine) ?? "", open));
         Machine.Happened += OnHappened;
         Machine.TripleFaulted += OnTripleFault;
-        Monitored monitored = Monitors.Of(Machine, config, DeviceCatalog.All)
+        Monitored monitored = (Monitors.Of(Machine, config, DeviceCatalog.All) with { Accelerator = _accelerator.Name })
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
         if (config.Gdb is { } gdb) _ = new GdbServer(monitored, _chardevs!.ForMonitor(gdb));

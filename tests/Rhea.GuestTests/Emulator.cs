@@ -84,6 +84,9 @@ internal sealed partial class Emulator : IAsyncDisposable
     public static Emulator Qemu(params string[] arguments) =>
         new(Assets.Installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86"), ["-M", "pc-i440fx-7.2", "-accel", "tcg"], arguments);
 
+    /// <summary>Starts a program that has an emulator somewhere in it.</summary>
+    public static Emulator Other(string program, params string[] arguments) => new(program, [], arguments);
+
     /// <summary>The options that put a monitor where <see cref="Monitor"/> finds it.</summary>
     public static string[] WithMonitor { get; } = ["-monitor", "unix:$DIR/monitor,server=on,wait=off"];
 

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Iced.Intel;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -8,8 +7,7 @@ namespace Rhea.GuestTests;
 /// <summary>Kernels with a multiboot header (Multiboot Specification 0.6.96), assembled here.</summary>
 public class MultibootTests
 {
-    private const uint LoadAddress = 0x10_0000, Magic = 0x1BAD_B002, Flags = 3, BootMagic = 0x2BAD_B002;
-    private const int ElfHeader = 52, ProgramHeader = 32, CodeOffset = 0x1000;
+    private const uint BootMagic = 0x2BAD_B002;
 
     [Fact]
     public async Task An_elf_kernel_gets_its_command_line_its_modules_and_the_memory_map()
@@ -29,13 +27,8 @@ public class MultibootTests
     }
 
     /// <summary>Prints its command line, the contents of its modules and the command line of the first, and exits with how many RAM regions there are.</summary>
-    private static byte[] Kernel()
+    private static byte[] Kernel() => GuestCode.MultibootKernel(code =>
     {
-        var code = new Assembler(32);
-        Label start = code.CreateLabel("start");
-        code.dd(Magic, Flags, unchecked(0u - Magic - Flags));
-        code.Label(ref start);
-        code.mov(esp, 0x9000);
         code.mov(edi, ebx);
         code.cmp(eax, unchecked((int)BootMagic));
         Label halt = code.CreateLabel();
@@ -51,10 +44,7 @@ public class MultibootTests
         code.Label(ref halt);
         code.hlt();
         code.jmp(halt);
-        var bytes = new MemoryStream();
-        code.Assemble(new StreamCodeWriter(bytes), LoadAddress);
-        return Elf(bytes.ToArray(), LoadAddress + 12);
-    }
+    });
 
     /// <summary>A string that ends with a zero, to port E9h.</summary>
     private static void Print(Assembler code, Action load)
@@ -88,25 +78,5 @@ public class MultibootTests
         code.jmp(next);
         code.Label(ref end);
         code.nop();
-    }
-
-    private static byte[] Elf(byte[] code, uint entry)
-    {
-        var file = new byte[CodeOffset + code.Length];
-        ((byte[])[0x7F, (byte)'E', (byte)'L', (byte)'F', 1, 1, 1]).CopyTo(file, 0);
-        void Half(int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(file.AsSpan(at), value);
-        void Word(int at, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(file.AsSpan(at), value);
-        Half(16, 2); // an executable
-        Half(18, 3); // for the 386
-        Word(20, 1);
-        Word(24, entry);
-        Word(28, ElfHeader);
-        Half(40, ElfHeader);
-        Half(42, ProgramHeader);
-        Half(44, 1);
-        uint[] segment = [1, CodeOffset, LoadAddress, LoadAddress, (uint)code.Length, (uint)code.Length, 7, 0x1000];
-        for (var i = 0; i < segment.Length; i++) Word(ElfHeader + (i * 4), segment[i]);
-        code.CopyTo(file, CodeOffset);
-        return file;
     }
 }

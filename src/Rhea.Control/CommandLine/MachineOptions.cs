@@ -28,6 +28,7 @@ internal static class MachineOptions
         ("hpet", "bool", "There is a high precision event timer", (draft, text) => { bool on = OnOff("hpet", text); Switch(draft, switches => switches with { Hpet = on }); }),
         ("i8042", "bool", "There is a keyboard controller", (draft, text) => { bool on = OnOff("i8042", text); Switch(draft, switches => switches with { I8042 = on }); }),
         ("max-ram-below-4g", "size", "Most memory below 4 GiB", (draft, text) => MaxRamBelow4G(draft, text)),
+        ("kernel-irqchip", "on|off|split", "Which interrupt controllers KVM has", BoardIrqChip),
         ("mem-merge", "bool", "The host may merge equal pages", (draft, text) => { bool on = OnOff("mem-merge", text); Switch(draft, switches => switches with { MemMerge = on }); }),
         ("smbus", "bool", "There is a system management bus", (draft, text) => { bool on = OnOff("smbus", text); Switch(draft, switches => switches with { Smbus = on }); }),
         ("smm", "OnOffAuto", "Processors have a system management mode", (draft, text) => { bool on = OnOff("smm", text); Switch(draft, switches => switches with { Smm = on }); }),
@@ -95,40 +96,57 @@ internal static class MachineOptions
 
     private static void AcceleratorList(Draft draft, string text)
     {
-        string[] names = text.Split(':', StringSplitOptions.RemoveEmptyEntries);
-        string[] usable = [.. names.Where(name => name is "tcg" or "soft")];
-        if (usable.Length == 0) Accelerator(draft, names.FirstOrDefault(""));
-        else draft.Machine = draft.Machine with { Accelerators = [.. usable.Select(name => new AcceleratorConfig(name, []))] };
+        foreach (string name in text.Split(':', StringSplitOptions.RemoveEmptyEntries).DefaultIfEmpty("")) Accelerator(draft, name);
     }
 
     private static void Accelerator(Draft draft, string text)
     {
-        KeyValues keys = KeyValues.Parse("tcg-accel", text, implied: "accel");
+        KeyValues keys = KeyValues.Parse(null, text, implied: "accel");
         string name = keys.Take("accel") ?? throw new ConfigException("Parameter 'accel' is missing");
-        switch (name)
+        if (name is "help" or "?")
         {
-            case "help" or "?":
-                draft.Answer = "Accelerators supported by rhea:\ntcg\nsoft\n";
-                return;
-            case "tcg" or "soft":
-                break;
-            case "kvm" or "xen" or "qtest":
-                throw LaterOptions.NotYet($"accelerator {name}");
-            default:
-                throw new ConfigException($"invalid accelerator {name}");
+            draft.Answer = "Accelerators supported by rhea:\ntcg\nsoft\nkvm\n";
+            return;
         }
 
-        IReadOnlyList<KeyValuePair<string, string>> properties = [.. keys.Left];
+        keys = KeyValues.Of($"{name}-accel", keys.Left);
+        AcceleratorConfig accelerator = name switch
+        {
+            "tcg" or "soft" => Software(name, keys),
+            "kvm" => new AcceleratorConfig(name, [.. keys.Left]) { IrqChip = IrqChip(keys.String("kernel-irqchip", "on")) },
+            "xen" or "qtest" => throw LaterOptions.NotYet($"accelerator {name}"),
+            _ => throw new ConfigException($"invalid accelerator {name}"),
+        };
+        keys.RejectUnknown();
+        IReadOnlyList<AcceleratorConfig> before = draft.AccelGiven ? draft.Machine.Accelerators : [];
+        draft.AccelGiven = true;
+        draft.Machine = draft.Machine with { Accelerators = [.. before, accelerator] };
+    }
+
+    private static AcceleratorConfig Software(string name, KeyValues keys)
+    {
+        var accelerator = new AcceleratorConfig(name, [.. keys.Left]) { Translates = keys.Bool("jit", true) };
         string thread = keys.String("thread", "multi");
         if (thread == "single") throw LaterOptions.NotYet("thread=single");
         if (thread != "multi") throw new ConfigException($"Invalid 'thread' setting {thread}");
         _ = keys.Int32("tb-size");
-        bool translates = keys.Bool("jit", true);
         if (keys.Bool("split-wx", false)) throw LaterOptions.NotYet("split-wx=on");
-        keys.RejectUnknown();
-        IReadOnlyList<AcceleratorConfig> before = draft.AccelGiven ? draft.Machine.Accelerators : [];
-        draft.AccelGiven = true;
-        draft.Machine = draft.Machine with { Accelerators = [.. before, new AcceleratorConfig(name, properties) { Translates = translates }] };
+        return accelerator;
+    }
+
+    private static KernelIrqChip IrqChip(string text) => text switch
+    {
+        "on" or "yes" or "true" => KernelIrqChip.On,
+        "off" or "no" or "false" => KernelIrqChip.Off,
+        "split" => KernelIrqChip.Split,
+        _ => throw new ConfigException($"Parameter 'kernel-irqchip' does not accept value '{text}'"),
+    };
+
+    /// <summary>The board's switch is the accelerator's, wherever on the line that is named.</summary>
+    private static void BoardIrqChip(Draft draft, string text)
+    {
+        KernelIrqChip chip = IrqChip(text);
+        draft.Machine = draft.Machine with { Accelerators = [.. draft.Machine.Accelerators.Select(accelerator => accelerator with { IrqChip = chip })] };
     }
 
     /// <summary>Whole 8 KiB, as QEMU rounds it.</summary>

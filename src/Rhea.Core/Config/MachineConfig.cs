@@ -127,6 +127,19 @@ public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<s
 {
     /// <summary>The software processor makes host code of the guest's where it can, instead of interpreting all of it.</summary>
     public bool Translates { get; init; } = true;
+
+    /// <summary>Which interrupt controllers KVM has.</summary>
+    public KernelIrqChip IrqChip { get; init; }
+}
+
+/// <summary><c>kernel-irqchip=</c>: where the interrupt controllers are.</summary>
+public enum KernelIrqChip
+{
+    On,
+
+    /// <summary>The local APICs in the kernel, the others here.</summary>
+    Split,
+    Off,
 }
 
 /// <summary>A processor model and what the user adds and takes away.</summary>

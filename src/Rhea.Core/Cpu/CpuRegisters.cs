@@ -51,6 +51,30 @@ public sealed class CpuRegisters(int index) : IState
         State.Activity = index == 0 ? CpuActivity.Running : CpuActivity.WaitForSipi;
     }
 
+    /// <summary>The values after INIT (table 10-1): what it leaves alone, RESET would not.</summary>
+    public void Init(uint signature)
+    {
+        CpuState kept = State;
+        Reset(signature);
+        const ulong CacheDisableAndNotWriteThrough = 0x6000_0000;
+        State.Cr0 = (State.Cr0 & ~CacheDisableAndNotWriteThrough) | (kept.Cr0 & CacheDisableAndNotWriteThrough);
+        (State.X87, State.FpuControl, State.FpuStatus, State.FpuEmpty) = (kept.X87, kept.FpuControl, kept.FpuStatus, kept.FpuEmpty);
+        (State.Vector, State.Mxcsr, State.Xcr0) = (kept.Vector, kept.Mxcsr, kept.Xcr0);
+        (State.MtrrDefaultType, State.MtrrFixed, State.MtrrVariable, State.Pat) = (kept.MtrrDefaultType, kept.MtrrFixed, kept.MtrrVariable, kept.Pat);
+        (State.McBanks, State.McgCap, State.McgCtl, State.McgStatus) = (kept.McBanks, kept.McgCap, kept.McgCtl, kept.McgStatus);
+        (State.TscOffset, State.TscAdjust, State.TscAux, State.TscDeadline) = (kept.TscOffset, kept.TscAdjust, kept.TscAux, kept.TscDeadline);
+        (State.Smbase, State.SmiCount, State.A20, State.MiscEnable) = (kept.Smbase, kept.SmiCount, kept.A20, kept.MiscEnable);
+        State.Tsc = kept.Tsc;
+    }
+
+    /// <summary>The start-up IPI: its vector is the page of real-mode memory to start at (Intel SDM vol. 3, 9.4.3).</summary>
+    public void StartUp(byte vector)
+    {
+        State.Rip = 0;
+        State.Segments[(int)SegmentRegister.Cs] = new Segment { Selector = (ushort)(vector << 8), Base = (ulong)vector << 12, Limit = 0xFFFF, Flags = 0x9B00 };
+        State.Activity = CpuActivity.Running;
+    }
+
     public void Visit(StateVisitor state)
     {
         ref CpuState cpu = ref State;
@@ -184,19 +208,21 @@ public sealed class CpuRegisters(int index) : IState
 
     private static void VisitEvents(StateVisitor state, ref CpuState cpu)
     {
-        int none = -1;
+        ref InjectedEvents injected = ref cpu.Injected;
+        int interrupt = injected.Interrupt ? injected.InterruptVector : -1, exception = injected.Exception ? injected.ExceptionVector : -1;
         uint running = 0;
-        byte no = 0;
         bool nmi = cpu.NmiPending;
-        state.Int32("env.interrupt_injected", ref none);
+        state.Int32("env.interrupt_injected", ref interrupt);
         state.UInt32("env.mp_state", ref running);
         state.UInt64("env.tsc", ref cpu.Tsc);
-        state.Int32("env.exception_nr", ref none);
-        state.UInt8("env.soft_interrupt", ref no);
-        state.UInt8("env.nmi_injected", ref no);
+        state.Int32("env.exception_nr", ref exception);
+        state.UInt8("env.soft_interrupt", ref injected.InterruptIsSoft);
+        state.UInt8("env.nmi_injected", ref injected.Nmi);
         state.UInt8("env.nmi_pending", ref nmi);
         cpu.NmiPending |= nmi; // an accelerator's way to say so; QEMU's translator says it in "cpu_common"
-        state.UInt8("env.has_error_code", ref no);
+        state.UInt8("env.has_error_code", ref injected.ExceptionHasErrorCode);
+        (injected.Interrupt, injected.InterruptVector) = (interrupt >= 0, (byte)interrupt);
+        (injected.Exception, injected.ExceptionVector) = (exception >= 0, (byte)exception);
         uint vector = cpu.SipiVector;
         state.UInt32("env.sipi_vector", ref vector);
         cpu.SipiVector = (byte)vector;

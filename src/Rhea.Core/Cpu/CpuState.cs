@@ -88,11 +88,22 @@ public struct CpuState
     /// <summary>False masks bit 20 of every physical address (the keyboard controller's A20 gate).</summary>
     public bool A20;
 
+    /// <summary>Only of a processor that a hypervisor has stopped there.</summary>
+    public InjectedEvents Injected;
+
     /// <summary>EFER.LMA: 64-bit or compatibility mode.</summary>
     public readonly bool InLongMode => (Efer & 0x400) != 0;
 
     /// <summary>64-bit code, as opposed to compatibility mode: CS.L counts.</summary>
     public readonly bool In64BitCode => InLongMode && (Segments[(int)SegmentRegister.Cs].Flags >> 21 & 1) != 0;
+}
+
+/// <summary>Events on their way into the guest: taken from their source, and not yet delivered.</summary>
+public struct InjectedEvents
+{
+    public bool Interrupt, InterruptIsSoft, Nmi, Exception, ExceptionHasErrorCode;
+    public byte InterruptVector, ExceptionVector;
+    public uint ExceptionErrorCode;
 }
 
 public enum CpuActivity : byte

@@ -26,6 +26,9 @@ public interface IMachineBus
     /// <summary>CR8: the upper half of the local APIC's task priority. Without the lock to read.</summary>
     byte TaskPriority { get; set; }
 
+    /// <summary>The processor's own local APIC, elsewhere, has finished a level-triggered interrupt of an I/O APIC that is here.</summary>
+    void EndOfInterrupt(byte vector);
+
     /// <summary>FERR#: with CR0.NE clear an x87 error becomes an interrupt of the machine's own.</summary>
     void ReportFloatingPointError(bool pending);
 

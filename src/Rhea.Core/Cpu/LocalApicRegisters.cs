@@ -3,8 +3,12 @@ using Rhea.Core.State;
 namespace Rhea.Core.Cpu;
 
 /// <summary>The local APIC of one processor in canonical form.</summary>
-public sealed class LocalApicRegisters(int instance) : ChipRegisters(new StructType("apic", 3), instance)
+/// <param name="instance">The processor's number; 0 is the one that boots.</param>
+/// <param name="initialId">The APIC id that it has after power-on, as CPUID tells it.</param>
+public sealed class LocalApicRegisters(int instance, byte initialId) : ChipRegisters(new StructType("apic", 3), instance)
 {
+    private const uint PowerOnBase = 0xFEE0_0800, BootProcessor = 0x100;
+
     /// <summary>IA32_APIC_BASE; the page's address has 32 bits in QEMU's section.</summary>
     public uint Base;
 
@@ -40,10 +44,10 @@ public sealed class LocalApicRegisters(int instance) : ChipRegisters(new StructT
 
     public int SipiVector, WaitForSipi;
 
-    /// <summary>As after power-on: the identity is the board's, the rest is off and masked.</summary>
+    /// <summary>As after power-on: all vectors are masked (Intel SDM vol. 3, 11.4.7.1).</summary>
     public override void Reset()
     {
-        (Base, Id, ArbitrationId, TaskPriority) = (0, 0, 0, 0);
+        (Base, Id, ArbitrationId, TaskPriority) = (PowerOnBase | (Instance == 0 ? BootProcessor : 0), initialId, 0, 0);
         (SpuriousVector, LogicalDestination, DestinationFormat) = (0xFF, 0, 0xF);
         Array.Clear(InService);
         Array.Clear(TriggerMode);
@@ -52,7 +56,7 @@ public sealed class LocalApicRegisters(int instance) : ChipRegisters(new StructT
         Array.Clear(InterruptCommand);
         (ErrorStatus, DivideConfiguration, CountShift, InitialCount) = (0, 0, 1, 0);
         (InitialCountLoadTime, NextTime, TimerExpiry) = (0, 0, -1);
-        (SipiVector, WaitForSipi) = (0, 0);
+        (SipiVector, WaitForSipi) = (0, Instance == 0 ? 0 : 1);
     }
 
     public override void Visit(StateVisitor state)

@@ -7,6 +7,9 @@ namespace Rhea.Core.Monitor;
 public sealed record Monitored(
     Machine Machine, MachineConfig Config, IReadOnlyList<QmpCommand> QmpCommands, IReadOnlyList<HmpCommand> HmpCommands)
 {
+    /// <summary>What runs the processors, as <c>-accel</c> takes it.</summary>
+    public string Accelerator { get; init; } = "tcg";
+
     public IReadOnlyList<QmpEvent> Events { get; init; } = [];
 
     public IReadOnlyList<ChardevState> Chardevs { get; init; } = [];

@@ -20,13 +20,15 @@ public sealed class IoApic : Device, IInterruptController
 
     private readonly IoApicRegisters _chip;
     private readonly Action<ulong, uint> _send;
+    private readonly Action<int, ulong, uint> _route;
 
     /// <param name="slot">Its place on the board.</param>
     /// <param name="registers">Its registers.</param>
     /// <param name="send">Takes the messages, as MSIs: address and data.</param>
-    public IoApic(IsaSlot slot, IoApicRegisters registers, Action<ulong, uint> send)
+    /// <param name="route">Told what each pin sends, before it does; for local APICs elsewhere.</param>
+    public IoApic(IsaSlot slot, IoApicRegisters registers, Action<ulong, uint> send, Action<int, ulong, uint>? route = null)
     {
-        (_chip, _send) = (registers, send);
+        (_chip, _send, _route) = (registers, send, route ?? ((_, _, _) => { }));
         Inputs = [.. Enumerable.Range(0, IoApicRegisters.Pins).Select(pin => new IrqInput(level => OnInput(pin, level)))];
         slot.MapMemory(Address, MemoryRegion.Io(new IoRegion("ioapic", Length, AccessSizes.DWord, Read, Write)));
     }
@@ -40,6 +42,11 @@ public sealed class IoApic : Device, IInterruptController
     public override void Reset() => _chip.Reset();
 
     public override void Visit(StateVisitor state) => _chip.Visit(state);
+
+    public override void Loaded()
+    {
+        for (var pin = 0; pin < _chip.Redirection.Length; pin++) Route(pin);
+    }
 
     /// <summary>A processor has finished a level-triggered interrupt: where the input is still high, it asks again.</summary>
     public void EndOfInterrupt(byte vector)
@@ -75,8 +82,17 @@ public sealed class IoApic : Device, IInterruptController
             entry |= RemoteIrr;
         }
 
-        ulong address = 0xFEE0_0000 | (entry >> 56 << 12) | ((entry & Logical) != 0 ? 4u : 0u);
-        _send(address, (uint)(entry & 0x7FF | entry & Level | ((entry & Level) != 0 ? 0x4000u : 0u)));
+        (ulong address, uint data) = Message(entry);
+        _send(address, data);
+    }
+
+    private static (ulong Address, uint Data) Message(ulong entry) =>
+        (0xFEE0_0000 | (entry >> 56 << 12) | ((entry & Logical) != 0 ? 4u : 0u), (uint)(entry & 0x7FF | entry & Level | ((entry & Level) != 0 ? 0x4000u : 0u)));
+
+    private void Route(int pin)
+    {
+        (ulong address, uint data) = Message(_chip.Redirection[pin]);
+        _route(pin, address, data);
     }
 
     private ulong Read(uint offset, int size) => (offset & LastByte) switch
@@ -132,6 +148,7 @@ public sealed class IoApic : Device, IInterruptController
             else if (Inputs[pin].Level) _chip.Request |= 1u << pin;
         }
 
+        Route(pin);
         Serve(pin);
     }
 }

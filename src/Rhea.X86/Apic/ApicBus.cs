@@ -9,7 +9,7 @@ public sealed class ApicBus
     /// <summary>Where a memory write of a device is a message, and not memory.</summary>
     public const ulong MsiBase = 0xFEE0_0000;
 
-    private const uint MsiLength = 0x10_0000;
+    public const uint MsiLength = 0x10_0000;
 
     private readonly Func<int> _acknowledgePic;
     private readonly List<LocalApic> _apics = [];

@@ -29,7 +29,6 @@ public sealed class LocalApic : Device, ILocalApic
     private readonly LocalApicRegisters _chip;
     private readonly ApicBus _bus;
     private readonly ApicTimer _timer;
-    private readonly byte _id;
     private readonly bool _hasX2;
 
     [NotState("errors since the guest last wrote the error status register; QEMU's section has no field for them")]
@@ -38,11 +37,10 @@ public sealed class LocalApic : Device, ILocalApic
     /// <param name="slot">Its place on the board.</param>
     /// <param name="registers">Its registers; instance 0 is the boot processor's.</param>
     /// <param name="bus">The other local APICs.</param>
-    /// <param name="id">The initial APIC id, as CPUID tells it.</param>
     /// <param name="hasX2">The processor model has x2APIC.</param>
-    public LocalApic(IsaSlot slot, LocalApicRegisters registers, ApicBus bus, byte id, bool hasX2)
+    public LocalApic(IsaSlot slot, LocalApicRegisters registers, ApicBus bus, bool hasX2)
     {
-        (_chip, _bus, _id, _hasX2) = (registers, bus, id, hasX2);
+        (_chip, _bus, _hasX2) = (registers, bus, hasX2);
         _timer = new ApicTimer(slot, registers, () => Deliver(TimerVector));
         bus.Add(this);
     }
@@ -83,8 +81,6 @@ public sealed class LocalApic : Device, ILocalApic
 
     private bool IsX2 => (_chip.Base & (GlobalEnable | X2Enable)) == (GlobalEnable | X2Enable);
 
-    private bool IsBootProcessor => _chip.Instance == 0;
-
     /// <summary>The 8259 pair asks, and LINT0 (or, without an APIC, the INTR pin that it is then) lets it.</summary>
     private bool PicAsks => _bus.Intr.Level && ((_chip.Base & GlobalEnable) == 0
         || ((_chip.LocalVectors[Lint0] & Masked) == 0 && Mode(_chip.LocalVectors[Lint0]) == DeliveryMode.ExtInt));
@@ -92,9 +88,6 @@ public sealed class LocalApic : Device, ILocalApic
     public override void Reset()
     {
         _chip.Reset();
-        _chip.Id = _id;
-        _chip.Base = (uint)ApicBus.MsiBase | GlobalEnable | (IsBootProcessor ? BootProcessor : 0);
-        _chip.WaitForSipi = IsBootProcessor ? 0 : 1;
         _newErrors = 0;
         _timer.Settle();
         Update();
@@ -214,7 +207,7 @@ public sealed class LocalApic : Device, ILocalApic
     private void Initialize()
     {
         ForgetAll();
-        _chip.WaitForSipi = IsBootProcessor ? 0 : 1;
+        _chip.WaitForSipi = _chip.Instance == 0 ? 0 : 1;
         Vcpu?.Signal(CpuSignal.Init);
         Update();
     }
@@ -223,7 +216,7 @@ public sealed class LocalApic : Device, ILocalApic
     {
         (uint place, byte id, byte arbitration) = (_chip.Base, _chip.Id, _chip.ArbitrationId);
         _chip.Reset();
-        (_chip.Base, _chip.Id, _chip.ArbitrationId) = (place, id, arbitration);
+        (_chip.Base, _chip.Id, _chip.ArbitrationId, _chip.WaitForSipi) = (place, id, arbitration, 0);
         _newErrors = 0;
         _timer.Settle();
     }

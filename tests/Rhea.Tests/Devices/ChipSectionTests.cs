@@ -130,7 +130,7 @@ public class ChipSectionTests
 
     private Device Plug(string name) => name switch
     {
-        "apic" => new LocalApic(_pc.IsaSlot(), new(0), new ApicBus(() => -1), 0, hasX2: false),
+        "apic" => new LocalApic(_pc.IsaSlot(), new(0, 0), new ApicBus(() => -1), hasX2: false),
         "ioapic" => new IoApic(_pc.IsaSlot(), new(), (_, _) => { }),
         "i8254" => new I8254(_pc.IsaSlot(), new()),
         "pcspk" => new PcSpeaker(_pc.IsaSlot(), new I8254(_pc.IsaSlot(), new())),

@@ -164,6 +164,8 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     /// <summary>The FERR# pin.</summary>
     public bool FloatingPointError { get; private set; }
 
+    public void EndOfInterrupt(byte vector) => throw new NotSupportedException();
+
     public void ReportFloatingPointError(bool pending) => FloatingPointError = pending;
 
     public int AcknowledgeInterrupt()

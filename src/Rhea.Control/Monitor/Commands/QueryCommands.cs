@@ -39,10 +39,10 @@ public static class QueryCommands
     public static string MemorySize(MachineConfig config) => $"base memory: {config.Memory}\nplugged memory: 0\n";
 
     [QmpCommand("query-kvm")]
-    public static KvmInfo QueryKvm() => new(Enabled: false, Present: false);
+    public static KvmInfo QueryKvm(MonitorSession session) => new(Enabled: session.Monitored.Accelerator == "kvm", Present: true);
 
     [HmpCommand("info kvm", "", "show KVM information")]
-    public static string Kvm() => "kvm support: not compiled\n";
+    public static string Kvm(MonitorSession session) => $"kvm support: {(session.Monitored.Accelerator == "kvm" ? "enabled" : "disabled")}\n";
 
     [QmpCommand("query-commands")]
     public static IReadOnlyList<CommandInfo> QueryCommandNames(MonitorSession session) =>

@@ -23,7 +23,7 @@ public class LocalApicTests
     public LocalApicTests()
     {
         (_pic, _nmi) = (_bus.Intr.NewLine(), _bus.Nmi.NewLine());
-        _apics = [.. _pins.Select((pins, i) => new LocalApic(_pc.IsaSlot(), new(i), _bus, (byte)i, hasX2: true) { Vcpu = pins })];
+        _apics = [.. _pins.Select((pins, i) => new LocalApic(_pc.IsaSlot(), new(i, (byte)i), _bus, hasX2: true) { Vcpu = pins })];
         foreach (LocalApic apic in _apics)
         {
             apic.Reset();
