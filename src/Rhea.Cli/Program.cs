@@ -6,6 +6,12 @@ using Rhea.Core.Machines;
 
 try
 {
+    if (args is ["doctor"])
+    {
+        Console.Out.Write(Doctor.Report());
+        return 0;
+    }
+
     CommandLine line = CommandLine.Parse(args, VirtualMachine.Catalogue);
     if (line.Answer is { } answer)
     {

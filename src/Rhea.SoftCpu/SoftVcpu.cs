@@ -232,10 +232,27 @@ public sealed class SoftVcpu : IVcpu
         }
 
         if (_cpu.Debugger.Hit is not null) return VcpuStop.DebugTrap;
+        if (state.Injected.Any && !DeliverInjected(ref state)) return VcpuStop.TripleFault;
         if (_init && !state.Smm) Initialize(ref state);
         if (_startUp && state.Activity != CpuActivity.Running) StartUp();
         if (state.Activity == CpuActivity.WaitForSipi) return null;
         return _cpu.TrapsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
+    }
+
+    /// <summary>What a hypervisor had taken for its guest, and not yet delivered, when the machine was saved.</summary>
+    private bool DeliverInjected(ref CpuState state)
+    {
+        InjectedEvents events = state.Injected;
+        state.Injected = default;
+        state.Activity = CpuActivity.Running;
+        if (events.Exception)
+        {
+            _cpu.Fault((ExceptionVector)events.ExceptionVector, events.ExceptionErrorCode);
+            return Delivery.Exception(_cpu);
+        }
+
+        state.NmiBlocked |= events.Nmi;
+        return Delivery.Interrupt(_cpu, events.Nmi ? (byte)ExceptionVector.Nmi : events.InterruptVector);
     }
 
     private VcpuStop? AttendEvents(ref CpuState state)

@@ -27,6 +27,17 @@ public class ProgramTests
     }
 
     [Fact]
+    public async Task The_doctor_tells_what_the_host_has_and_lacks()
+    {
+        await using Emulator rhea = Emulator.Rhea("doctor");
+
+        Assert.Equal(0, await rhea.Exit());
+        Assert.Contains("\n  tcg                  works\n", rhea.Output, StringComparison.Ordinal);
+        Assert.Matches("\n  kvm                  (works|there is no /dev/kvm[^\n]*|/dev/kvm [^\n]*)\n", rhea.Output);
+        Assert.Matches("\n  bios-256k.bin        (/[^\n]*/bios-256k.bin|missing: install the package seabios)\n", rhea.Output);
+    }
+
+    [Fact]
     public async Task The_log_of_one_device_goes_where_the_user_wants_it()
     {
         using TemporaryFolder folder = Assets.Folder();

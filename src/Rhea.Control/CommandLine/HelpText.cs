@@ -10,7 +10,7 @@ internal static class HelpText
     public static string Write()
     {
         var text = new StringBuilder(ProgramOptions.Version);
-        text.Append("usage: rhea [options] [disk_image]\n\n'disk_image' is a raw hard disk image for IDE hard disk 0\n");
+        text.Append("usage: rhea [options] [disk_image]\n       rhea doctor\n\n'rhea doctor' tells what this host offers\n'disk_image' is a raw hard disk image for IDE hard disk 0\n");
         foreach (OptionGroup group in OptionTable.Groups)
         {
             text.Append('\n').Append(group.Title).Append(":\n");

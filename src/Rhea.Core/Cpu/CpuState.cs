@@ -104,6 +104,8 @@ public struct InjectedEvents
     public bool Interrupt, InterruptIsSoft, Nmi, Exception, ExceptionHasErrorCode;
     public byte InterruptVector, ExceptionVector;
     public uint ExceptionErrorCode;
+
+    public readonly bool Any => Interrupt || Nmi || Exception;
 }
 
 public enum CpuActivity : byte

@@ -483,7 +483,7 @@ internal sealed class KvmVcpu : IVcpu
         state.InterruptShadow = events.InterruptShadow != 0;
         state.NmiBlocked = events.NmiMasked != 0;
         state.NmiPending = events.NmiPending != 0 || _nmi;
-        state.Smm = events.Smm != 0;
+        (state.Smm, state.SmiInsideNmi) = (events.Smm != 0, events.SmmInsideNmi != 0);
         state.SmiPending = events.SmiPending != 0 || _smi;
         state.InitPending = events.LatchedInit != 0 || _init;
         state.SipiVector = (byte)events.SipiVector;
@@ -512,6 +512,7 @@ internal sealed class KvmVcpu : IVcpu
             NmiMasked = Flag(state.NmiBlocked),
             NmiPending = Flag(state.NmiPending),
             Smm = Flag(state.Smm),
+            SmmInsideNmi = Flag(state.SmiInsideNmi),
             SmiPending = Flag(state.SmiPending),
             LatchedInit = Flag(state.InitPending && _accelerator.HostsApic),
             SipiVector = state.SipiVector,

@@ -51,6 +51,36 @@ public class RealModeTests
         Assert.Equal(0x8000UL, bench.State.General[4]);
     }
 
+    /// <summary>A machine that was saved under a hypervisor may have an event on its way: it comes first, whatever IF says.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void An_event_that_was_taken_before_the_machine_moved_is_delivered_first(bool exception)
+    {
+        using var bench = new CpuBench();
+        bench.Memory.Write(0x20 * 4, 0x0000_6000u);
+        bench.Memory.Write(6 * 4, 0x0000_6000u);
+        bench.Assemble(16, 0x6000, code =>
+        {
+            code.mov(bx, ax);
+            code.iret();
+        });
+        bench.Assemble(16, 0x7000, code =>
+        {
+            code.mov(ax, 0x1234);
+            code.hlt();
+        });
+        StartReal(bench, 0x7000);
+        bench.Set(registers => registers.State.Injected = exception
+            ? new InjectedEvents { Exception = true, ExceptionVector = 6 }
+            : new InjectedEvents { Interrupt = true, InterruptVector = 0x20 });
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((0UL, 0x1234UL), (bench.State.General[3] & 0xFFFF, bench.State.General[0] & 0xFFFF));
+        Assert.Equal(0x7000, bench.Memory.Read<ushort>(0x8000 - 6)); // where it came back to
+        Assert.False(bench.State.Injected.Any);
+    }
+
     [Fact]
     public void A_hardware_interrupt_wakes_it_from_a_halt_and_waits_one_instruction_after_sti()
     {
