@@ -13,7 +13,7 @@ public static class Doctor
     private static readonly (string File, string Package)[] Firmware =
         [("bios-256k.bin", "seabios"), ("vgabios-stdvga.bin", "seabios"), ("linuxboot_dma.bin", "qemu-system-data"), ("multiboot_dma.bin", "qemu-system-data")];
 
-    private static readonly (string Program, string Purpose, string Package)[] Helpers = [("gdb", "debugs guests over -gdb", "gdb"), ("swtpm", "is a TPM", "swtpm")];
+    private static readonly (string Program, string Purpose, string Package)[] Helpers = [("gdb", "debugs guests over -gdb", "gdb")];
 
     /// <summary>Lines for people to read: a thing, whether it is there, and the remedy where it is not.</summary>
     public static string Report()
