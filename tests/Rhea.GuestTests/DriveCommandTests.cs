@@ -152,6 +152,32 @@ public class DriveCommandTests
         foreach (uint register in (uint[])[1, 2, 3, 4, 5, 6, 7]) script.In(Second + register);
     }
 
+    /// <summary>After SRST who is there says what it is, and a place without a drive that there is none.</summary>
+    [Fact]
+    public async Task A_reset_leaves_signatures()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["image"], new byte[0x10_0000], TestContext.Current.CancellationToken);
+        var script = new RegisterScript();
+        foreach (ushort channel in (ushort[])[First, Second])
+        {
+            foreach (uint register in (uint[])[1, 2, 3, 4, 5, 6]) script.Out(channel + register, 0x4A); // the first drive, for QEMU does not go back to it
+            script.Out(channel + 0x206u, 4);
+            script.Await(channel + 0x206u, Busy, 0);
+            script.Out(channel + 0x206u, 0);
+            script.Await(channel + 0x206u, Busy, 0);
+            foreach (byte unit in (byte[])[0xA0, 0xB0])
+            {
+                script.Out(channel + 6u, unit);
+                foreach (uint register in (uint[])[1, 2, 3, 4, 5, 6, 7]) script.In(channel + register);
+            }
+        }
+
+        string differences = await script.Differences("-drive", $"if=ide,index=0,media=disk,format=raw,snapshot=on,file={folder["image"]}",
+            "-drive", $"if=ide,index=1,media=cdrom,format=raw,snapshot=on,file={folder["image"]}");
+        Assert.True(differences.Length == 0, differences);
+    }
+
     /// <summary>Features, count, sector, cylinder and head, command.</summary>
     private const string Commands = """
         IDENTIFY 00 00 00 0000 A0 EC

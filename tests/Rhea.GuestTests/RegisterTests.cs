@@ -119,6 +119,28 @@ public class RegisterTests
         },
         new("keyboard controller", [new(0x60, 0x60), new(0x64, 0x64) { Allowed = (_, value) => value is 0xD1 or >= 0xF0 ? null : value }]),
         new("serial port", [new(0x3F8, 0x3FF)]) { Options = ["-serial", "null"] },
+        new("serial ports of all four", [new(0x3F8, 0x3FF), new(0x2F8, 0x2FF), new(0x3E8, 0x3EF), new(0x2E8, 0x2EF)])
+        {
+            Options =
+            [
+                "-serial", "none", "-chardev", "null,id=a", "-chardev", "null,id=b", "-chardev", "null,id=c", "-chardev", "null,id=d", "-device", "isa-serial,chardev=a",
+                "-device", "isa-serial,chardev=b", "-device", "isa-serial,chardev=c", "-device", "isa-serial,chardev=d",
+            ],
+        },
+        new("serial ports at odd places", [new(0x1230, 0x1237), new(0xC000, 0xC007)])
+        {
+            Options = ["-chardev", "null,id=a", "-chardev", "null,id=b", "-device", "isa-serial,chardev=a,iobase=0x1230,irq=5", "-device", "pci-serial,chardev=b,addr=3"],
+            Prepare = script =>
+            {
+                script.WriteConfig(0x18, 0x10, 0xC000);
+                script.WriteConfig(0x18, 4, 1, 2);
+            },
+        },
+        new("parallel ports by -device", [new(0x378, 0x37F), new(0x278, 0x27F), new(0x3BC, 0x3BF)])
+        {
+            Options = ["-parallel", "none", "-chardev", "null,id=a", "-chardev", "null,id=b", "-device", "isa-parallel,chardev=a", "-device", "isa-parallel,chardev=b"],
+        },
+        new("pvpanic on PCI", [new(0xE000_0000, 0xE000_0000)]) { Options = ["-device", "pvpanic-pci,addr=3", "-action", "panic=none"], Prepare = script => Map(script) },
         new("parallel port", [new(0x378, 0x37F) { Sizes = [1, 1, 1, 2] }]) { Options = ["-parallel", "null"] },
         new("floppy controller", [new(0x3F0, 0x3F5), new(0x3F7, 0x3F7)]),
         new("VGA", [new(0x3B0, 0x3DF), new(0x1CE, 0x1D0) { Sizes = [2, 1] }]),

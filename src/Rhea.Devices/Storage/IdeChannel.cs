@@ -236,7 +236,11 @@ public sealed class IdeChannel
     private void SetSignatures()
     {
         _unit = 0;
-        foreach (IdeDrive? drive in _drives) drive?.SoftReset();
+        for (var unit = 0; unit < _places.Length; unit++)
+        {
+            if (_drives[unit] is { } drive) drive.SoftReset();
+            else _places[unit].SetSignature(0xFF, 0xFF);
+        }
     }
 
     /// <summary>Gives up what is under way. Until the host has let go of the memory the drives stay busy.</summary>
