@@ -204,10 +204,10 @@ public static class PcI440fx
             slot => new Piix4Pm(slot, wiring, new Piix4Pm.Options { Smm = config.Switches.Smm }));
         var bridge = (I440Fx)board.Parts.Devices[HostBridge].Device;
         board.PowerButton = pm.PressPowerButton;
-        board.OnSuspend = () =>
+        board.OnSuspend = sleeps =>
         {
-            rtc.NoteSleep();
-            bridge.KeepShadow();
+            rtc.NoteSleep(sleeps);
+            bridge.KeepShadow(sleeps);
         };
         board.OnWakeUp = pm.Wake;
         rtc.Alarmed = pm.Alarm;
@@ -220,6 +220,8 @@ public static class PcI440fx
         var order = new BootOrder();
         foreach (IdeDrive drive in board.Parts.Devices.Values.Select(node => node.Device).OfType<IdeDrive>())
             if (drive.BootIndex is { } index) order.Add(index, BootOrder.IdeDisk(drive.Channel, drive.Unit));
+        for (var unit = 0; unit < floppies.BootIndexes.Count; unit++)
+            if (floppies.BootIndexes[unit] is >= 0 and var index) order.Add(index, BootOrder.Floppy(unit));
         return new FirmwareFacts
         {
             Ram = split,

@@ -40,4 +40,22 @@ public class FloppyTests
         byte[] after = await File.ReadAllBytesAsync(folder["disk"], TestContext.Current.CancellationToken);
         Assert.Equal("a sector"u8, after.AsSpan(4 * track * 512, 8));
     }
+
+    [Theory]
+    [InlineData("isa-fdc.bootindexA=0", "from floppy A")]
+    [InlineData("isa-fdc.bootindexB=0", "from floppy B")]
+    [InlineData("isa-fdc.bootindexA=3", "from the disk")]
+    public async Task The_user_says_which_drive_is_booted_from(string global, string expected)
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        foreach (string name in (string[])["floppy A", "floppy B", "the disk"])
+            await File.WriteAllBytesAsync(folder[name], GuestCode.BootDisk(2880, code => code.Print($"from {name}\n")), TestContext.Current.CancellationToken);
+
+        await using Emulator rhea = Emulator.Rhea("-display", "none", "-nic", "none", "-debugcon", "stdio", "-global", "isa-debugcon.iobase=0x402", "-global", global,
+            "-drive", $"if=floppy,format=raw,file={folder["floppy A"]}", "-drive", $"if=floppy,index=1,format=raw,file={folder["floppy B"]}",
+            "-drive", $"if=none,id=disk,format=raw,file={folder["the disk"]}", "-device", "ide-hd,drive=disk,bootindex=2");
+
+        await rhea.WaitFor("from ");
+        await rhea.WaitFor(expected, TimeSpan.FromSeconds(1));
+    }
 }

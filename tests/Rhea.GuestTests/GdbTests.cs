@@ -27,6 +27,27 @@ public partial class GdbTests
     }
 
     [Fact]
+    public async Task It_follows_a_guest_from_its_first_instruction_through_all_modes()
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["rom"], GuestCode.RomThroughModes(), TestContext.Current.CancellationToken);
+        await using Emulator rhea = Emulator.Rhea([.. WithGdb, "-S", "-nodefaults", "-display", "none", "-bios", folder["rom"]]);
+
+        string said = await Gdb(rhea,
+            "p/x $rip", "stepi", "p/x $rip", "p/x $cs_base", "p/x $cr0 & 1",               // $1 to $4: real mode
+            "break *0xf0100", "continue", "p/x $rip", "p/x $cs", "p/x $cs_base", "p/x $cr0 & 1", "stepi", "p/x $rip", "p/x $rax", // $5 to $10: protected mode
+            "hbreak *0xf0200", "continue", "p/x $rip", "p/x $cs", "p/x $efer", "stepi", "p/x $rip", "p/x $rax",                  // $11 to $15: long mode
+            "watch *(unsigned long*)0x5000", "continue", "p/x $rip", "p/x *(unsigned long*)0x5000", "delete",                    // $16, $17
+            "set $rbx = 0x8877665544332211", "p/x $rbx", "detach");
+
+        string[] values = [.. Value().Matches(said).Select(match => match.Groups[1].Value)];
+        Assert.Equal(
+            ["0xfff0", "0x0", "0xf0000", "0x0", "0xf0100", "0x8", "0x0", "0x1", "0xf0105", "0x10", "0xf0200", "0x18", "0x500", "0xf020a",
+            "0x123456789abcdef0", "0xf0214", "0x123456789abcdef0", "0x8877665544332211"], values);
+        Assert.Contains("Old value = 0\nNew value = 1311768467463790320\n", said, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task It_debugs_a_linux_kernel_at_a_function()
     {
         await using Emulator rhea = Emulator.Linux(
@@ -70,6 +91,9 @@ public partial class GdbTests
         Assert.True(gdb.ExitCode == 0, said);
         return said;
     }
+
+    [GeneratedRegex(@"^\$\d+ = (0x[0-9a-f]+)$", RegexOptions.Multiline)]
+    private static partial Regex Value();
 
     [GeneratedRegex("([0-9a-f]{16}) . __x64_sys_sethostname")]
     private static partial Regex Symbol();

@@ -21,6 +21,54 @@ internal static class GuestCode
         return rom;
     }
 
+    /// <summary>
+    /// A ROM that goes from real mode (its code at F0000h) through flat protected mode (F0100h) into long mode (F0200h), where it
+    /// loads 123456789ABCDEF0h into RAX, writes it to 5000h and halts.
+    /// </summary>
+    public static byte[] RomThroughModes()
+    {
+        const int tables = 0x300;
+        byte[] rom = Rom(code =>
+        {
+            code.cli();
+            code.db(0x2E, 0x66, 0x0F, 0x01, 0x16, 0x20, 0x03); // lgdt cs:[320h]
+            code.mov(eax, cr0);
+            code.or(al, 1);
+            code.mov(cr0, eax);
+            code.db(0x66, 0xEA, 0x00, 0x01, 0x0F, 0x00, 0x08, 0x00); // jmp 8:F0100
+        });
+        Assemble(code =>
+        {
+            code.mov(eax, 0x10);
+            code.mov(ds, eax);
+            code.mov(ss, eax);
+            code.mov(__dword_ptr[0x1000], 0x2003); // page tables for the first 2 MiB
+            code.mov(__dword_ptr[0x2000], 0x3003);
+            code.mov(__dword_ptr[0x3000], 0x83);
+            code.mov(eax, 0x1000);
+            code.mov(cr3, eax);
+            code.mov(eax, 0x20);
+            code.mov(cr4, eax);
+            code.mov(ecx, 0xC000_0080);
+            code.mov(eax, 0x100);
+            code.xor(edx, edx);
+            code.wrmsr();
+            code.mov(eax, 0x8000_0001);
+            code.mov(cr0, eax);
+            code.db(0xEA, 0x00, 0x02, 0x0F, 0x00, 0x18, 0x00); // jmp 18:F0200
+        }, 0xF_0100, 32).CopyTo(rom, 0x100);
+        Assemble(code =>
+        {
+            code.mov(rax, 0x1234_5678_9ABC_DEF0);
+            code.mov(__[0x5000], rax);
+            code.hlt();
+        }, 0xF_0200, 64).CopyTo(rom, 0x200);
+        foreach ((int place, ulong descriptor) in (ReadOnlySpan<(int, ulong)>)[(1, 0x00CF_9B00_0000_FFFF), (2, 0x00CF_9300_0000_FFFF), (3, 0x00AF_9B00_0000_FFFF)])
+            BitConverter.TryWriteBytes(rom.AsSpan(tables + (place * 8)), descriptor);
+        ((byte[])[0x1F, 0x00, 0x00, 0x03, 0x0F, 0x00]).CopyTo(rom, tables + 0x20); // their limit and address
+        return rom;
+    }
+
     /// <summary>A disk of some sectors that a BIOS boots: 16-bit code at 0000:7C00, data segments 0.</summary>
     public static byte[] BootDisk(int sectors, Action<Assembler> write)
     {
@@ -74,9 +122,9 @@ internal static class GuestCode
         }
     }
 
-    private static byte[] Assemble(Action<Assembler> write, ulong at)
+    private static byte[] Assemble(Action<Assembler> write, ulong at, int bits = 16)
     {
-        var code = new Assembler(16);
+        var code = new Assembler(bits);
         write(code);
         var bytes = new MemoryStream();
         code.Assemble(new StreamCodeWriter(bytes), at);

@@ -22,15 +22,36 @@ public partial class SleepTests
     [Theory]
     [InlineData("sendkey a")]
     [InlineData("system_wakeup")]
+    [InlineData("system_powerdown")] // the button, which QEMU's guests sleep through
     public async Task The_user_wakes_a_sleeping_guest(string command)
     {
         await using Emulator rhea = Linux("echo mem > /sys/power/state; echo awake again");
-        await rhea.WaitFor("userspace after");
-        while (!(await rhea.Monitor("info status")).Contains("suspended", StringComparison.Ordinal)) await Task.Delay(200, TestContext.Current.CancellationToken);
+        await WaitUntilAsleep(rhea);
 
         await rhea.Monitor(command);
 
         await rhea.WaitFor("awake again");
+    }
+
+    [Fact]
+    public async Task A_reset_ends_the_sleep_and_the_guest_starts_anew()
+    {
+        await using Emulator rhea = Linux("echo started; echo mem > /sys/power/state; echo awake again");
+        await WaitUntilAsleep(rhea);
+
+        await rhea.Monitor("system_reset");
+
+        await rhea.Until(() => Regex.Count(rhea.Output, "started") == 2, "the second start");
+        await WaitUntilAsleep(rhea);
+        Assert.DoesNotContain("awake again", rhea.Output, StringComparison.Ordinal);
+        await rhea.Monitor("system_wakeup");
+        await rhea.WaitFor("awake again");
+    }
+
+    private static async Task WaitUntilAsleep(Emulator rhea)
+    {
+        await rhea.WaitFor("userspace after");
+        while (!(await rhea.Monitor("info status")).Contains("suspended", StringComparison.Ordinal)) await Task.Delay(200, TestContext.Current.CancellationToken);
     }
 
     private static Emulator Linux(string script) => Emulator.Linux(script, Emulator.WithMonitor);

@@ -182,6 +182,7 @@ public sealed class Machine : IDisposable
     private void Reset(bool byGuest)
     {
         bool ran = State is RunState.Running or RunState.Suspended;
+        if (State == RunState.Suspended) using (Loop.Enter()) _board.Suspend(false);
         ResetDevices();
         if (ran) Unpause();
         Happened?.Invoke(new ResetEvent(byGuest, byGuest ? "guest-reset" : "host-qmp-system-reset"));
@@ -318,7 +319,7 @@ public sealed class Machine : IDisposable
     private void Suspend()
     {
         Park();
-        using (Loop.Enter()) _board.Suspend();
+        using (Loop.Enter()) _board.Suspend(true);
         State = RunState.Suspended;
         Happened?.Invoke(new SuspendEvent());
     }

@@ -61,7 +61,8 @@ public sealed class I440Fx : Device
     public override StructType Section { get; } = new("I440FX", 3);
 
     /// <summary>The guest goes to sleep: the next reset leaves RAM where the BIOS has shadowed itself, for that is how it finds out.</summary>
-    public void KeepShadow() => _keepsShadow = true;
+    /// <param name="keep">Else the next reset is one like all others.</param>
+    public void KeepShadow(bool keep) => _keepsShadow = keep;
 
     /// <summary>All PAM registers are 0, and so is what the BIOS may have locked.</summary>
     public override void Reset()

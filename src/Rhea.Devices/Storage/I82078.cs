@@ -100,6 +100,9 @@ public sealed class I82078 : Device
 
     public override StructType Section { get; } = new("fdc", 2);
 
+    /// <summary>Each drive's place among what is booted from; negative for none.</summary>
+    public IReadOnlyList<int> BootIndexes => [_options.BootIndexA, _options.BootIndexB];
+
     /// <summary>What the two drives are for the machine's set-up, first to last.</summary>
     public IReadOnlyList<FloppyType> DriveTypes => [.. _places.Select(place => place.Drive?.Type ?? FloppyType.None)];
 
@@ -771,5 +774,11 @@ public sealed class I82078 : Device
 
         [Option("fallback", "Type of a drive when nothing else decides")]
         public string Fallback { get; init; } = "288";
+
+        [Option("bootindexA", "The first drive's place among what is booted from")]
+        public int BootIndexA { get; init; } = -1;
+
+        [Option("bootindexB", "The second drive's")]
+        public int BootIndexB { get; init; } = -1;
     }
 }
