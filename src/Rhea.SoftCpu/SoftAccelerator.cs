@@ -11,8 +11,14 @@ namespace Rhea.SoftCpu;
 /// <param name="log">Takes what went wrong inside.</param>
 /// <param name="warmth">How often a block of code is interpreted before it is translated; negative: always. Hosts that are not x86-64 always interpret.</param>
 /// <param name="execution">Takes what guest code does; null when nobody wants to know.</param>
-public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1, ExecutionLog? execution = null) : IAccelerator, IMapListener
+/// <param name="codeBytes">For the translations of each processor; what is less than <see cref="SmallestCode"/> is taken for that, and 0 for enough.</param>
+public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1, ExecutionLog? execution = null, int codeBytes = 0) : IAccelerator, IMapListener
 {
+    /// <summary>As little as can hold a good part of a kernel, and as much as one jump can reach.</summary>
+    public const int SmallestCode = 1 << 20, LargestCode = 1 << 30;
+
+    private const int UsualCode = 64 << 20;
+
     private readonly List<SoftVcpu> _vcpus = [];
     private volatile CodePages[] _ram = [];
     private AddressSpace? _memory, _smmMemory;
@@ -28,6 +34,9 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
     internal int Warmth => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? warmth : -1;
 
     internal ExecutionLog? Execution => execution;
+
+    /// <summary>Room for each processor's translations.</summary>
+    internal int CodeBytes => codeBytes == 0 ? UsualCode : Math.Clamp(codeBytes, SmallestCode, LargestCode);
 
     internal AddressSpace Memory => _memory!;
 

@@ -40,7 +40,9 @@ internal static class Accelerators
 
     private static SoftAccelerator Software(AcceleratorConfig accelerator, MachineConfig config, Action<LogLevel, string> log)
     {
+        if (accelerator.SingleThread && config.Smp.MaxCpus > 1) throw new ConfigException("thread=single is not available for more than one processor in this version of rhea");
+        long bytes = ((long)accelerator.TranslationSize << 20) / config.Smp.MaxCpus;
         ExecutionLog? execution = config.LogItems.Any(ExecutionLog.Items.Contains) ? new(config.LogItems, config.LogOnly, lines => log(LogLevel.Execution, lines)) : null;
-        return new SoftAccelerator(line => log(LogLevel.Warning, line), accelerator.Translates ? Warmth : -1, execution);
+        return new SoftAccelerator(line => log(LogLevel.Warning, line), accelerator.Translates ? Warmth : -1, execution, (int)Math.Min(bytes, SoftAccelerator.LargestCode));
     }
 }

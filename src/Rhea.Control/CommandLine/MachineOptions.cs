@@ -127,11 +127,11 @@ internal static class MachineOptions
     {
         var accelerator = new AcceleratorConfig(name, [.. keys.Left]) { Translates = keys.Bool("jit", true) };
         string thread = keys.String("thread", "multi");
-        if (thread == "single") throw LaterOptions.NotYet("thread=single");
-        if (thread != "multi") throw new ConfigException($"Invalid 'thread' setting {thread}");
-        _ = keys.Int32("tb-size");
+        if (thread is not ("single" or "multi")) throw new ConfigException($"Invalid 'thread' setting {thread}");
+        int size = keys.Int32("tb-size", 0);
+        if (size < 0) throw new ConfigException("Parameter 'tb-size' expects uint32_t");
         if (keys.Bool("split-wx", false)) throw LaterOptions.NotYet("split-wx=on");
-        return accelerator;
+        return accelerator with { TranslationSize = size, SingleThread = thread == "single" };
     }
 
     private static KernelIrqChip IrqChip(string text) => text switch

@@ -128,6 +128,12 @@ public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<s
     /// <summary>The software processor makes host code of the guest's where it can, instead of interpreting all of it.</summary>
     public bool Translates { get; init; } = true;
 
+    /// <summary>MiB for the host code of all processors; 0 leaves it to the accelerator.</summary>
+    public int TranslationSize { get; init; }
+
+    /// <summary>All processors take turns on one thread.</summary>
+    public bool SingleThread { get; init; }
+
     /// <summary>Which interrupt controllers KVM has.</summary>
     public KernelIrqChip IrqChip { get; init; }
 }

@@ -120,11 +120,11 @@ internal static unsafe class ControlFlowTable
 
     private static void AddStrings<T>(HandlerTable table, Code move, Code store, Code load, Code scan, Code compare) where T : unmanaged, IBinaryInteger<T>
     {
-        table.Add(move, &Strings<T>.Move);
-        table.Add(store, &Strings<T>.Store);
-        table.Add(load, &Strings<T>.Load);
-        table.Add(scan, &Strings<T>.Scan);
-        table.Add(compare, &Strings<T>.Compare);
+        table.Add(move, &Strings<T>.Run<Strings<T>.Move>);
+        table.Add(store, &Strings<T>.Run<Strings<T>.Store>);
+        table.Add(load, &Strings<T>.Run<Strings<T>.Load>);
+        table.Add(scan, &Strings<T>.Run<Strings<T>.Scan>);
+        table.Add(compare, &Strings<T>.Run<Strings<T>.Compare>);
     }
 
     private static void AddPortStrings(HandlerTable table)

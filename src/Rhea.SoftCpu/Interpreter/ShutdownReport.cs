@@ -37,10 +37,8 @@ internal static class ShutdownReport
     {
         text = "";
         Span<byte> bytes = stackalloc byte[LongestInstruction];
-        ulong kept = cpu.State.Cr2;
-        bool read = cpu.Mmu.FetchBytes(cpu.LinearIp, bytes, out int count);
-        cpu.State.Cr2 = kept;
-        if (!read) return null;
+        int count = cpu.Mmu.Peek(cpu.LinearIp, bytes);
+        if (count == 0) return null;
         var decoder = Decoder.Create(cpu.Code64 ? 64 : (cpu.BlockMode & BlockMode.Code32) != 0 ? 32 : 16, bytes[..count].ToArray(), cpu.State.Rip);
         decoder.Decode(out Instruction instruction);
         bool valid = instruction.Code != Code.INVALID;

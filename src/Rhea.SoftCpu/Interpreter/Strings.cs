@@ -17,96 +17,23 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
 
     private static int Size => Unsafe.SizeOf<T>();
 
-    public static Step Move(Cpu cpu, in Op op)
+    /// <summary>One of the five, with or without REP.</summary>
+    public static Step Run<TOperation>(Cpu cpu, in Op op) where TOperation : struct, IOperation
     {
-        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return MoveOne(cpu, in op) ? Step.Next : Step.Fault;
+        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return TOperation.DoOne(cpu, in op) ? Step.Next : Step.Fault;
         for (int left = AtOnce; Count(cpu, in op) != 0;)
         {
             if (left <= 0) return Again(cpu, in op);
-            int done = MoveMany(cpu, in op);
+            int done = TOperation.DoMany(cpu, in op);
             if (done == 0)
             {
-                if (!MoveOne(cpu, in op)) return Step.Fault;
+                if (!TOperation.DoOne(cpu, in op)) return Step.Fault;
                 done = 1;
             }
 
             SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
             left -= done;
-        }
-
-        return Step.Next;
-    }
-
-    public static Step Store(Cpu cpu, in Op op)
-    {
-        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return StoreOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0;)
-        {
-            if (left <= 0) return Again(cpu, in op);
-            int done = StoreMany(cpu, in op);
-            if (done == 0)
-            {
-                if (!StoreOne(cpu, in op)) return Step.Fault;
-                done = 1;
-            }
-
-            SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
-            left -= done;
-        }
-
-        return Step.Next;
-    }
-
-    public static Step Load(Cpu cpu, in Op op)
-    {
-        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return LoadOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0; left--)
-        {
-            if (left <= 0) return Again(cpu, in op);
-            if (!LoadOne(cpu, in op)) return Step.Fault;
-            SetCount(cpu, in op, Count(cpu, in op) - 1);
-        }
-
-        return Step.Next;
-    }
-
-    public static Step Scan(Cpu cpu, in Op op)
-    {
-        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return ScanOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0;)
-        {
-            if (left <= 0) return Again(cpu, in op);
-            int done = ScanMany(cpu, in op);
-            if (done == 0)
-            {
-                if (!ScanOne(cpu, in op)) return Step.Fault;
-                done = 1;
-            }
-
-            SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
-            left -= done;
-            if (cpu.Flags.Zero == op.Has(OpFlags.RepNe)) break;
-        }
-
-        return Step.Next;
-    }
-
-    public static Step Compare(Cpu cpu, in Op op)
-    {
-        if (!op.Has(OpFlags.Rep | OpFlags.RepNe)) return CompareOne(cpu, in op) ? Step.Next : Step.Fault;
-        for (int left = AtOnce; Count(cpu, in op) != 0;)
-        {
-            if (left <= 0) return Again(cpu, in op);
-            int done = CompareMany(cpu, in op);
-            if (done == 0)
-            {
-                if (!CompareOne(cpu, in op)) return Step.Fault;
-                done = 1;
-            }
-
-            SetCount(cpu, in op, Count(cpu, in op) - (ulong)done);
-            left -= done;
-            if (cpu.Flags.Zero == op.Has(OpFlags.RepNe)) break;
+            if (TOperation.Compares && cpu.Flags.Zero == op.Has(OpFlags.RepNe)) break;
         }
 
         return Step.Next;
@@ -142,115 +69,6 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         ulong left = Count(cpu, in op) - 1;
         SetCount(cpu, in op, left << op.AddressShift >> op.AddressShift);
         return left << op.AddressShift == 0 ? cpu.LeaveAfter(in op) : Again(cpu, in op);
-    }
-
-    private static bool MoveOne(Cpu cpu, in Op op)
-    {
-        if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T value)) return false;
-        if (!Destination(cpu, in op, out ulong target) || !cpu.StoreLinear(SegmentRegister.Es, target, value)) return false;
-        Advance(cpu, in op, Rsi, Step1(cpu));
-        Advance(cpu, in op, Rdi, Step1(cpu));
-        return true;
-    }
-
-    private static bool StoreOne(Cpu cpu, in Op op)
-    {
-        if (!Destination(cpu, in op, out ulong target) || !cpu.StoreLinear(SegmentRegister.Es, target, cpu.Get<T>(0))) return false;
-        Advance(cpu, in op, Rdi, Step1(cpu));
-        return true;
-    }
-
-    private static bool LoadOne(Cpu cpu, in Op op)
-    {
-        if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T value)) return false;
-        cpu.Set(0, value);
-        Advance(cpu, in op, Rsi, Step1(cpu));
-        return true;
-    }
-
-    private static bool ScanOne(Cpu cpu, in Op op)
-    {
-        if (!Destination(cpu, in op, out ulong target, write: false) || !cpu.LoadLinear(SegmentRegister.Es, target, out T value)) return false;
-        CmpOperation.Apply(ref cpu.Flags, cpu.Get<T>(0), value);
-        Advance(cpu, in op, Rdi, Step1(cpu));
-        return true;
-    }
-
-    private static bool CompareOne(Cpu cpu, in Op op)
-    {
-        if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T left)) return false;
-        if (!Destination(cpu, in op, out ulong target, write: false) || !cpu.LoadLinear(SegmentRegister.Es, target, out T right)) return false;
-        CmpOperation.Apply(ref cpu.Flags, left, right);
-        Advance(cpu, in op, Rsi, Step1(cpu));
-        Advance(cpu, in op, Rdi, Step1(cpu));
-        return true;
-    }
-
-    /// <summary>Upwards, within one page on each side; 0 when it is not that simple.</summary>
-    private static int MoveMany(Cpu cpu, in Op op)
-    {
-        if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
-        if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target)) return 0;
-        Span<byte> to = cpu.Window(target, bytes, write: true);
-        Span<byte> from = cpu.Window(source, to.Length, write: false);
-        int length = from.Length & -Size;
-        if (length == 0) return 0;
-        from = from[..length];
-        to = to[..length];
-        if (from.Overlaps(to, out int ahead) && ahead > 0) // the destination is ahead: a pattern spreads, element by element
-        {
-            if (ahead < Size) return 0;
-            Span<T> source1 = MemoryMarshal.Cast<byte, T>(from), target1 = MemoryMarshal.Cast<byte, T>(to);
-            for (var i = 0; i < source1.Length; i++) target1[i] = source1[i];
-        }
-        else
-        {
-            from.CopyTo(to);
-        }
-
-        Advance(cpu, in op, Rsi, length);
-        Advance(cpu, in op, Rdi, length);
-        return length / Size;
-    }
-
-    private static int StoreMany(Cpu cpu, in Op op)
-    {
-        if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target)) return 0;
-        Span<byte> to = cpu.Window(target, bytes, write: true);
-        int length = to.Length & -Size;
-        MemoryMarshal.Cast<byte, T>(to[..length]).Fill(cpu.Get<T>(0));
-        Advance(cpu, in op, Rdi, length);
-        return length / Size;
-    }
-
-    /// <summary>Upwards, within one page: so many elements were looked at, the last of which set the flags; 0 when it is not that simple.</summary>
-    private static int ScanMany(Cpu cpu, in Op op)
-    {
-        if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
-        ReadOnlySpan<T> elements = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
-        if (elements.IsEmpty) return 0;
-        T wanted = cpu.Get<T>(0);
-        int end = op.Has(OpFlags.RepNe) ? elements.IndexOf(wanted) : elements.IndexOfAnyExcept(wanted);
-        int done = end < 0 ? elements.Length : end + 1;
-        CmpOperation.Apply(ref cpu.Flags, wanted, elements[done - 1]);
-        Advance(cpu, in op, Rdi, done * Size);
-        return done;
-    }
-
-    /// <summary>The same of two strings, as long as they are equal.</summary>
-    private static int CompareMany(Cpu cpu, in Op op)
-    {
-        if (op.Has(OpFlags.RepNe) || Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
-        if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
-        ReadOnlySpan<T> left = MemoryMarshal.Cast<byte, T>(cpu.Window(source, bytes, write: false));
-        ReadOnlySpan<T> right = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
-        int length = Math.Min(left.Length, right.Length);
-        if (length == 0) return 0;
-        int done = Math.Min(left[..length].CommonPrefixLength(right[..length]) + 1, length);
-        CmpOperation.Apply(ref cpu.Flags, left[done - 1], right[done - 1]);
-        Advance(cpu, in op, Rsi, done * Size);
-        Advance(cpu, in op, Rdi, done * Size);
-        return done;
     }
 
     /// <summary>How many bytes are left, up to a page; only where offsets do not wrap.</summary>
@@ -298,5 +116,151 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
     {
         cpu.State.Rip = cpu.BlockIp + op.Offset;
         return Step.Leave;
+    }
+
+    /// <summary>What a string instruction does with its elements.</summary>
+    public interface IOperation
+    {
+        /// <summary>It sets the flags, and REP goes on as long as they say so.</summary>
+        static virtual bool Compares => false;
+
+        /// <summary>One element; false is a fault.</summary>
+        static abstract bool DoOne(Cpu cpu, in Op op);
+
+        /// <summary>As many as can be done at once; 0 when it is not that simple.</summary>
+        static virtual int DoMany(Cpu cpu, in Op op) => 0;
+    }
+
+    /// <summary>MOVS.</summary>
+    public readonly struct Move : IOperation
+    {
+        public static bool DoOne(Cpu cpu, in Op op)
+        {
+            if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T value)) return false;
+            if (!Destination(cpu, in op, out ulong target) || !cpu.StoreLinear(SegmentRegister.Es, target, value)) return false;
+            Advance(cpu, in op, Rsi, Step1(cpu));
+            Advance(cpu, in op, Rdi, Step1(cpu));
+            return true;
+        }
+
+        /// <summary>Upwards, within one page on each side; 0 when it is not that simple.</summary>
+        public static int DoMany(Cpu cpu, in Op op)
+        {
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
+            if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target)) return 0;
+            Span<byte> to = cpu.Window(target, bytes, write: true);
+            Span<byte> from = cpu.Window(source, to.Length, write: false);
+            int length = from.Length & -Size;
+            if (length == 0) return 0;
+            from = from[..length];
+            to = to[..length];
+            if (from.Overlaps(to, out int ahead) && ahead > 0) // the destination is ahead: a pattern spreads, element by element
+            {
+                if (ahead < Size) return 0;
+                Span<T> source1 = MemoryMarshal.Cast<byte, T>(from), target1 = MemoryMarshal.Cast<byte, T>(to);
+                for (var i = 0; i < source1.Length; i++) target1[i] = source1[i];
+            }
+            else
+            {
+                from.CopyTo(to);
+            }
+
+            Advance(cpu, in op, Rsi, length);
+            Advance(cpu, in op, Rdi, length);
+            return length / Size;
+        }
+    }
+
+    /// <summary>STOS.</summary>
+    public readonly struct Store : IOperation
+    {
+        public static bool DoOne(Cpu cpu, in Op op)
+        {
+            if (!Destination(cpu, in op, out ulong target) || !cpu.StoreLinear(SegmentRegister.Es, target, cpu.Get<T>(0))) return false;
+            Advance(cpu, in op, Rdi, Step1(cpu));
+            return true;
+        }
+
+        public static int DoMany(Cpu cpu, in Op op)
+        {
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target)) return 0;
+            Span<byte> to = cpu.Window(target, bytes, write: true);
+            int length = to.Length & -Size;
+            MemoryMarshal.Cast<byte, T>(to[..length]).Fill(cpu.Get<T>(0));
+            Advance(cpu, in op, Rdi, length);
+            return length / Size;
+        }
+    }
+
+    /// <summary>LODS.</summary>
+    public readonly struct Load : IOperation
+    {
+        public static bool DoOne(Cpu cpu, in Op op)
+        {
+            if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T value)) return false;
+            cpu.Set(0, value);
+            Advance(cpu, in op, Rsi, Step1(cpu));
+            return true;
+        }
+    }
+
+    /// <summary>SCAS.</summary>
+    public readonly struct Scan : IOperation
+    {
+        public static bool Compares => true;
+
+        public static bool DoOne(Cpu cpu, in Op op)
+        {
+            if (!Destination(cpu, in op, out ulong target, write: false) || !cpu.LoadLinear(SegmentRegister.Es, target, out T value)) return false;
+            CmpOperation.Apply(ref cpu.Flags, cpu.Get<T>(0), value);
+            Advance(cpu, in op, Rdi, Step1(cpu));
+            return true;
+        }
+
+        /// <summary>Upwards, within one page: so many elements were looked at, the last of which set the flags; 0 when it is not that simple.</summary>
+        public static int DoMany(Cpu cpu, in Op op)
+        {
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
+            ReadOnlySpan<T> elements = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
+            if (elements.IsEmpty) return 0;
+            T wanted = cpu.Get<T>(0);
+            int end = op.Has(OpFlags.RepNe) ? elements.IndexOf(wanted) : elements.IndexOfAnyExcept(wanted);
+            int done = end < 0 ? elements.Length : end + 1;
+            CmpOperation.Apply(ref cpu.Flags, wanted, elements[done - 1]);
+            Advance(cpu, in op, Rdi, done * Size);
+            return done;
+        }
+    }
+
+    /// <summary>CMPS.</summary>
+    public readonly struct Compare : IOperation
+    {
+        public static bool Compares => true;
+
+        public static bool DoOne(Cpu cpu, in Op op)
+        {
+            if (!Source(cpu, in op, out ulong source) || !cpu.LoadLinear(op.Segment, source, out T left)) return false;
+            if (!Destination(cpu, in op, out ulong target, write: false) || !cpu.LoadLinear(SegmentRegister.Es, target, out T right)) return false;
+            CmpOperation.Apply(ref cpu.Flags, left, right);
+            Advance(cpu, in op, Rsi, Step1(cpu));
+            Advance(cpu, in op, Rdi, Step1(cpu));
+            return true;
+        }
+
+        /// <summary>The same of two strings, as long as they are equal.</summary>
+        public static int DoMany(Cpu cpu, in Op op)
+        {
+            if (op.Has(OpFlags.RepNe) || Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
+            if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
+            ReadOnlySpan<T> left = MemoryMarshal.Cast<byte, T>(cpu.Window(source, bytes, write: false));
+            ReadOnlySpan<T> right = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
+            int length = Math.Min(left.Length, right.Length);
+            if (length == 0) return 0;
+            int done = Math.Min(left[..length].CommonPrefixLength(right[..length]) + 1, length);
+            CmpOperation.Apply(ref cpu.Flags, left[done - 1], right[done - 1]);
+            Advance(cpu, in op, Rsi, done * Size);
+            Advance(cpu, in op, Rdi, done * Size);
+            return done;
+        }
     }
 }

@@ -158,7 +158,7 @@ internal static class X87
         const int longest = 15;
         Span<byte> bytes = stackalloc byte[longest];
         ulong at = cpu.State.FpuInstruction;
-        if (!cpu.Mmu.FetchBytes(cpu.Code64 ? at : (uint)(cpu.Segment(SegmentRegister.Cs).Base + at), bytes, out int count)) return;
+        int count = cpu.Mmu.Peek(cpu.Code64 ? at : (uint)(cpu.Segment(SegmentRegister.Cs).Base + at), bytes);
         for (var i = 0; i < count - 1; i++)
         {
             if ((bytes[i] & 0xF8) != 0xD8) continue; // a prefix

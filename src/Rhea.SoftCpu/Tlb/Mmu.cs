@@ -12,9 +12,11 @@ namespace Rhea.SoftCpu.Tlb;
 internal sealed unsafe class Mmu : IDisposable
 {
     private const ulong PageMask = 0xFFF;
+    private const int Patience = 64; // writes to pages that had code, until one is believed to get none again
 
     private readonly Cpu _cpu;
     private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
+    private readonly TlbTable[] _guarded = [new(), new(), new(), new()]; // pages with code that may be written, by TlbView: never seen by fast paths
     private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
     private readonly ulong[] _generations = [1, 1]; // of both
     private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
@@ -25,6 +27,8 @@ internal sealed unsafe class Mmu : IDisposable
     private FlatMap? _map;
     private Part _first, _second;
     private bool _global; // what was translated last
+    private int _believed; // writes to pages that had code
+    private readonly HashSet<nint> _protected = []; // host pages that got code, and have been in no table for writing since
 
     /// <param name="cpu">Whose memory it is.</param>
     /// <param name="clearSlots">Fills all of <see cref="AccessSlots"/> with zeros.</param>
@@ -181,6 +185,20 @@ internal sealed unsafe class Mmu : IDisposable
         return true;
     }
 
+    /// <summary>Code as the emulator itself looks at it: how many bytes there are in RAM. Nothing of the guest's changes, CR2 and accessed bits neither.</summary>
+    public int Peek(ulong linear, Span<byte> into)
+    {
+        for (var count = 0; count < into.Length; count++)
+        {
+            if (!TryTranslate(linear + (ulong)count, out ulong physical)) return count;
+            Part part = PartAt(physical, 1);
+            if (part.Host == null) return count;
+            into[count] = *part.Host;
+        }
+
+        return into.Length;
+    }
+
     // Flushing
 
     /// <summary>CR0, CR4, EFER, A20, SMM or the map changed.</summary>
@@ -188,6 +206,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         foreach (TlbTable table in _read) table.Flush();
         foreach (TlbTable table in _write) table.Flush();
+        foreach (TlbTable table in _guarded) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
         _entry = null;
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
@@ -199,6 +218,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         foreach (TlbTable table in _read) table.FlushLocal();
         foreach (TlbTable table in _write) table.FlushLocal();
+        foreach (TlbTable table in _guarded) table.FlushLocal();
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
@@ -209,6 +229,7 @@ internal sealed unsafe class Mmu : IDisposable
         ulong page = linear & ~PageMask;
         foreach (TlbTable table in _read) table.FlushPage(page);
         foreach (TlbTable table in _write) table.FlushPage(page);
+        foreach (TlbTable table in _guarded) table.FlushPage(page);
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushPage(page) || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
@@ -217,6 +238,7 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
     public void ProtectPage(nint host)
     {
+        if (!_protected.Add(host)) return;
         foreach (TlbTable table in _write) table.FlushHost(host);
         ForgetSlots();
     }
@@ -231,7 +253,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     public void Dispose()
     {
-        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _fetch]) table.Dispose();
+        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _guarded, .. _fetch]) table.Dispose();
     }
 
     /// <summary>Where the physical address that a debugger's walk or an access gives leads.</summary>
@@ -308,19 +330,44 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         part = default;
+        if (write && FindGuarded(linear, length, view, out part)) return true;
         bool user = view == TlbView.User;
         if (!Translate(linear, new PageAccess(write, Fetch: false, user, view != TlbView.SupervisorOnly), out ulong physical)) return false;
         part = PartAt(physical, length);
         if (part.Host == null) return true;
         byte* start = part.Host - (linear & PageMask);
         if (!write) _read[(int)view].Insert(page, (nint)start, _global);
-        else if (part.Pages is { } pages && !pages.HasCode(part.Offset >> RamBlock.PageBits))
+        else if (part.Pages is { } pages)
         {
+            if (pages.HasCode(part.Offset >> RamBlock.PageBits))
+            {
+                _guarded[(int)view].Insert(page, (nint)start, _global);
+                return true;
+            }
+
             pages.Block.MarkDirty(part.Offset, 1);
+            _protected.Remove((nint)start);
             _write[(int)view].Insert(page, (nint)start, _global);
             part.Pages = null; // a plain page
         }
 
+        return true;
+    }
+
+    /// <summary>A page that has code, or had some a moment ago, and is written again.</summary>
+    private bool FindGuarded(ulong linear, int length, TlbView view, out Part part)
+    {
+        part = default;
+        nint host = _guarded[(int)view].Find(linear & ~PageMask);
+        if (host == 0 || _cpu.Accelerator.FindPages(host) is not { } pages) return false;
+        ulong offset = (ulong)(host - pages.Block.HostAddress) + (linear & PageMask);
+        if (!pages.HasCode(offset >> RamBlock.PageBits) && ++_believed > Patience)
+        {
+            _believed = 0;
+            return false;
+        }
+
+        part = new Part { Host = (byte*)host + (linear & PageMask), Length = length, Offset = offset, Pages = pages };
         return true;
     }
 

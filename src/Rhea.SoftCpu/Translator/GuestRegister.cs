@@ -19,9 +19,6 @@ internal static class GuestRegister
     /// <summary>The host register that holds a guest register; -1 when it stays in the frame.</summary>
     public static int HostOf(int number) => Hosts[number];
 
-    /// <summary>The guest register that a host register holds.</summary>
-    public static int GuestOf(int host) => Array.IndexOf(Hosts, host);
-
     /// <summary>Where a guest register's value is while generated code does not run, and of those that stay in the frame always.</summary>
     public static HostAddress Slot(int number) => new(State, FrameOffset.General(number));
 }

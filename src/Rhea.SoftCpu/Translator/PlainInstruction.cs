@@ -32,6 +32,12 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     {
         bool inMemory = op.Has(OpFlags.Memory);
         if (inMemory) memory.Reach(in op, form.MemorySize, WritesOther(form), VectorInstructions.MustBeAligned(form));
+        if (inMemory && form is { Mnemonic: Mnemonic.Cmpxchg, Size: 32 or 64 } && !IsLocked(form, in op))
+        {
+            EmitCompareExchange(in op, form.Size == 64);
+            return;
+        }
+
         bool keeps = form.Writes != 0 && (Rflags.Status & ~form.Writes & site.LiveFlags) != 0;
         if (form.Reads != 0 || keeps) site.Flags.Need();
         int high = SwappedHigh(form, in op);
@@ -79,6 +85,8 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     private static bool ReadsOther(HostForm form) => form.Other != 0 || !Replaces(form, form.OtherSize);
 
     private static ushort Operand(in Op op, int number) => number switch { 0 => op.R0, 1 => op.R1, _ => op.R2 };
+
+    private bool IsLocked(HostForm form, in Op op) => op.Has(OpFlags.Lock) && (site.Atomic || IsFence(form, in op));
 
     /// <summary>It may be there for the order of memory accesses alone, which devices see too: on the stack, or of a constant 0.</summary>
     private static bool IsFence(HostForm form, in Op op) => op.Base == FrameOffset.General(4) || (form.Immediate != 0 && op.Immediate == 0);
@@ -137,10 +145,23 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         _code.ModRm(register + HighestOfTwo, register);
     }
 
+    /// <summary>CMPXCHG in steps, which take less time than the instruction: what is in memory, or the new value, is stored in any case.</summary>
+    private void EmitCompareExchange(in Op op, bool wide)
+    {
+        int number = FrameOffset.GeneralNumber(op.R1), host = HostOf(number);
+        _code.Op(0x8B, wide, Temporary, new HostAddress(Address));
+        _code.Op(0x3B, wide, HostRegister.Rax, Temporary);
+        _code.Op(0x0F45, true, HostRegister.Rax, Temporary); // cmovne
+        if (host < 0) _code.Op(0x0F44, true, Temporary, Slot(number)); // cmove
+        else _code.Op(0x0F44, true, Temporary, host);
+        _code.Op(0x89, wide, Temporary, new HostAddress(Address));
+        site.Flags.Changed();
+    }
+
     private void Encode(HostForm form, in Op op, int register, int other)
     {
         bool inMemory = op.Has(OpFlags.Memory);
-        if (op.Has(OpFlags.Lock) && (site.Atomic || IsFence(form, in op))) _code.Byte(0xF0);
+        if (IsLocked(form, in op)) _code.Byte(0xF0);
         if (form.Size == 16) _code.Byte(0x66);
         if (form.Prefix != 0) _code.Byte(form.Prefix);
         bool low = IsLowOfFour(form.RegisterSize, form.Register, register, in op) || (!inMemory && IsLowOfFour(form.OtherSize, form.Other, other, in op));

@@ -16,7 +16,6 @@ internal sealed class Stubs
 
     private const int Vectors = 16, ExceptionFlags = 0x3F;
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
-    private static readonly int[] Volatile = [Rcx, Rsi, Rdi, R8, R9]; // that a call may change, and that hold the guest's, besides RAX and RDX
 
     private readonly Emitter _code;
     private readonly int _leave;
@@ -203,18 +202,22 @@ internal sealed class Stubs
         _code.Byte(0xC3);
     }
 
-    /// <summary>Reading a clock needs no floating point: MXCSR and the x87 unit stay the guest's.</summary>
     private void EmitReadTime(nint function)
     {
-        foreach (int register in Volatile) _code.Store(GuestRegister.Slot(GuestRegister.GuestOf(register)), register);
-        for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
+        Spill();
         _code.Move(Rdi, Rbp);
         _code.Arithmetic(5, true, Rsp, 8);
         _code.Constant(Rax, (ulong)function);
         _code.Bytes([0xFF, 0xD0]); // call rax
         _code.Arithmetic(0, true, Rsp, 8);
-        for (var i = 0; i < Vectors; i++) _code.Op(0x0F10, false, i, Frame(FrameOffset.Vector(i)));
-        foreach (int register in Volatile) _code.Load(register, GuestRegister.Slot(GuestRegister.GuestOf(register)));
+        _code.Move(R10, Rax);
+        _code.Op(0x80, false, 7, Frame(FrameOffset.X87Place));
+        _code.Byte((int)X87Place.Image);
+        int elsewhere = _code.Jump(Condition.NotEqual);
+        MoveX87(restore: true);
+        _code.Bind(elsewhere);
+        Fill();
+        _code.Move(Rax, R10);
         _code.Byte(0xC3);
     }
 

@@ -14,13 +14,13 @@ namespace Rhea.SoftCpu.Translator;
 /// </remarks>
 internal sealed unsafe class TranslatedCode : IDisposable
 {
-    private const int MemoryBytes = 64 << 20, MaskedExceptions = 0x1F80;
+    private const int MaskedExceptions = 0x1F80;
     private const int Continue = 0, Faulted = 1, Left = 2, Failed = 3;
 
     private readonly Cpu _cpu;
     private readonly BlockCache _cache;
     private readonly bool _chains;
-    private readonly CodeMemory _memory = new(MemoryBytes);
+    private readonly CodeMemory _memory;
     private readonly Emitter _code;
     private readonly BlockTranslator _translator;
     private readonly Stubs _stubs;
@@ -34,8 +34,9 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     public TranslatedCode(Cpu cpu, BlockCache cache, nint arena)
     {
-        (_cpu, _cache, _chains) = (cpu, cache, cpu.Accelerator.Execution?.Chains ?? true);
-        _code = new Emitter(_memory.WriteAddress, MemoryBytes);
+        (_cpu, _cache, _chains, _memory) = (cpu, cache, cpu.Accelerator.Execution?.Chains ?? true, new CodeMemory(cpu.Accelerator.CodeBytes));
+        Statistics.Room = _memory.Length;
+        _code = new Emitter(_memory.WriteAddress, _memory.Length);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
             (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
             (nint)(delegate* unmanaged<nint, ulong>)&ReadTime));
@@ -48,7 +49,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         (head.Handle, head.Arena, head.JumpTable, head.Targets) = (GCHandle.ToIntPtr(_handle), arena, (nint)_jumps, (nint)_targets);
     }
 
-    public Statistics Statistics { get; } = new(HandlerTable.Codes) { Room = MemoryBytes };
+    public Statistics Statistics { get; } = new(HandlerTable.Codes);
 
     /// <summary>To be changed only when there is no translation.</summary>
     public TranslationKind Kind { get; set; }
@@ -196,8 +197,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>The address of the code for the instruction at RIP, if it is known and can run at once.</summary>
     private nint GoOn()
     {
-        if (!_chains || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints) return Left;
         ref FrameHead head = ref _cpu.Head;
+        if (!_chains || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints || (Kind.Counts && head.Budget <= 0)) return Left;
         ulong ip = _cpu.State.Rip;
         JumpPlace* place = _jumps + Exits.LookupIndex(ip);
         if (place->Ip == ip && place->Key == head.Key)

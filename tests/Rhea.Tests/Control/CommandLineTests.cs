@@ -16,7 +16,7 @@ public class CommandLineTests
     /// <summary>What QEMU 7.2 takes and so do we. The fuzz test starts from these too.</summary>
     public static readonly string[] Good =
     [
-        "", "-M pc", "--machine pc-i440fx-7.2,acpi=off,hpet=off,smm=auto,vmport=off", "-machine accel=kvm:tcg", "-accel tcg,thread=multi,tb-size=64", "-enable-kvm", "-accel kvm,kernel-irqchip=split -accel tcg",
+        "", "-M pc", "--machine pc-i440fx-7.2,acpi=off,hpet=off,smm=auto,vmport=off", "-machine accel=kvm:tcg", "-accel tcg,thread=multi,tb-size=64", "-accel tcg,thread=single,tb-size=0", "-enable-kvm", "-accel kvm,kernel-irqchip=split -accel tcg",
         "-accel soft", "-m 512", "-m 1G", "-m size=2097152k", "-m 1.5G", "-smp 2", "-smp 4,sockets=1,cores=2,threads=2", "-smp cpus=2,maxcpus=4",
         "-smp 2 -smp cores=2", "-cpu qemu64,+sse3,-nx,family=6,vendor=GenuineIntel,nx=on", "-cpu max", "-drive file=a.img,format=raw,if=ide,index=1",
         "-drive file=a,,b.img,id=x,if=none,cache=unsafe,aio=threads,discard=unmap,detect-zeroes=off,rerror=stop,werror=ignore,readonly=on",
@@ -55,6 +55,7 @@ public class CommandLineTests
         { "-accel xen", "-accel xen: accelerator xen is not available in this version of rhea" },
         { "-accel kvm,kernel-irqchip=maybe", "-accel kvm,kernel-irqchip=maybe: Parameter 'kernel-irqchip' does not accept value 'maybe'" },
         { "-accel kvm,jit=off", "-accel kvm,jit=off: Property 'kvm-accel.jit' not found" },
+        { "-accel tcg,tb-size=-1", "-accel tcg,tb-size=-1: Parameter 'tb-size' expects uint32_t" },
         { "-cpu foo", "-cpu foo: unable to find CPU model 'foo'" },
         { "-smp 300", "-smp 300: Invalid SMP CPUs 300. The max CPUs supported by machine 'pc-i440fx-7.2' is 255" },
         { "-smp 2,sockets=2,cores=2", "-smp 2,sockets=2,cores=2: Invalid CPU topology: product of the hierarchy must match maxcpus: sockets (2) * dies (1) * cores (2) * threads (0) != maxcpus (2)" },

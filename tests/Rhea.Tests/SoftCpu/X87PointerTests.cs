@@ -35,6 +35,34 @@ public class X87PointerTests
     }
 
     [Fact]
+    public void The_look_at_the_instruction_that_failed_is_no_page_fault()
+    {
+        const ulong last = 0x7FF4; // its seven bytes, and a jump, end the page
+        using CpuBench bench = Start(64, code =>
+        {
+            code.fninit();
+            code.fldcw(__word_ptr[Environment + 0x40]);
+            code.fld1();
+            code.jmp(last);
+        });
+        bench.Assemble(64, last, code =>
+        {
+            code.fdiv(__dword_ptr[Operand]);
+            code.jmp(0x6000);
+        });
+        bench.Assemble(64, 0x6000, code =>
+        {
+            code.fnstenv(__[Environment]);
+            code.hlt();
+        });
+        bench.Memory.Write(0x1_3000 + (8 * 8), 0UL); // the next page is not there
+        bench.Set(registers => registers.State.Cr2 = 0x55);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(((uint)last, 0x55UL), (bench.Memory.Read<uint>(Environment + 12), bench.State.Cr2));
+    }
+
+    [Fact]
     public void FLDENV_takes_what_FSTENV_stored()
     {
         using CpuBench bench = Start(32, code =>
