@@ -4,6 +4,7 @@ using Rhea.Block;
 using Rhea.Boards;
 using Rhea.Control.CommandLines;
 using Rhea.Control.Gdb;
+using Rhea.Control.Migration;
 using Rhea.Control.Monitor;
 using Rhea.Core;
 using Rhea.Core.Backends;
@@ -31,6 +32,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly Action<LogLevel, string> _log;
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
+    private readonly Migration _migration;
     private CharBackends? _chardevs;
     private Thread? _thread;
     private bool _tripleFaulted; // on the machine's thread
@@ -68,6 +70,8 @@ public sealed class VirtualMachine : IDisposable
         Machine.TripleFaulted += OnTripleFault;
         Monitored monitored = (Monitors.Of(Machine, config, DeviceCatalog.All) with { Accelerator = _accelerator.Name })
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
+        monitored = monitored with { Services = [.. monitored.Services, _migration = new Migration(Machine)] };
+        if (config.Incoming is not null) Machine.ExpectIncoming();
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
         if (config.Gdb is { } gdb) _ = new GdbServer(monitored, _chardevs!.ForMonitor(gdb));
     }
@@ -100,8 +104,9 @@ public sealed class VirtualMachine : IDisposable
     {
         if (_thread is not null) return;
         var turns = new TaskCompletionSource();
-        if (!Configuration.StartsPaused) Machine.Request(Machine.Start);
+        if (Configuration.Incoming is null && !Configuration.StartsPaused) Machine.Request(Machine.Start);
         Machine.Request(turns.SetResult);
+        if (Configuration.Incoming is { } address and not "defer") Machine.Request(() => Receive(address)); // which may end the machine
         _thread = new Thread(Main) { IsBackground = true, Name = "machine" };
         _thread.Start();
         turns.Task.Wait(); // from now on what others want of the machine is done on that thread
@@ -218,6 +223,20 @@ public sealed class VirtualMachine : IDisposable
         _chardevs = new CharBackends(parts.Loop, new MuxChar.Actions(() => Quit(), Commit, () => parts.Clock.Now / 1_000_000));
         foreach (ChardevConfig chardev in Configuration.Chardevs) parts.Chardevs.Add(chardev.Id, _chardevs.Open(chardev));
         foreach (DriveConfig drive in Configuration.Drives) parts.Drives.Add(drive.Id, Open(drive));
+    }
+
+    /// <summary>What is half loaded must not run: the program ends.</summary>
+    private void Receive(string address)
+    {
+        try
+        {
+            _migration.Receive(address, Configuration.StartsPaused);
+        }
+        catch (ConfigException error)
+        {
+            _log(LogLevel.Warning, $"-incoming {address}: {error.Message}");
+            Machine.Quit(ExitStatus.Failure);
+        }
     }
 
     private BlockBackend Open(DriveConfig drive)

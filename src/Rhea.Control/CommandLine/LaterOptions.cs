@@ -11,7 +11,7 @@ internal static class LaterOptions
 
     private const string WithArgument =
         "numa add-fd set mem-path k audio audiodev blockdev mtdblock sd fsdev virtfs iscsi usbdevice spice rotate vnc acpitable netdev "
-        + "tpmdev pflash dtb compat overcommit seed xen-domid loadvm icount echr incoming chroot runas "
+        + "tpmdev pflash dtb compat overcommit seed xen-domid loadvm icount echr chroot runas "
         + "sandbox trace plugin dump-vmstate object qtest qtest-log prom-env semihosting-config g";
 
     public static IReadOnlyList<Option> All { get; } =

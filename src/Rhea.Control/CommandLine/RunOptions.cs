@@ -32,6 +32,7 @@ internal static class RunOptions
     public static IReadOnlyList<Option> All { get; } =
     [
         new("S", null, "wait for 'c' in the monitor before the guest starts", (draft, _) => draft.Machine = draft.Machine with { StartsPaused = true }),
+        new("incoming", "exec:command|file:path|defer", "load a machine that another has saved, and go on with it;\n'defer' waits for migrate_incoming", (draft, address) => draft.Machine = draft.Machine with { Incoming = address }),
         new("no-reboot", null, "end instead of resetting", (draft, _) => draft.Machine = draft.Machine with { NoReboot = true }),
         new("no-shutdown", null, "stop instead of ending when the guest powers itself off", (draft, _) => draft.Machine = draft.Machine with { NoShutdown = true }),
         new("action", "reboot=reset|shutdown", "[,shutdown=poweroff|pause][,panic=pause|shutdown|exit-failure|none][,watchdog=reset|shutdown|poweroff|inject-nmi|pause|debug|none]\nchoose what the guest's own events do", Act),

@@ -61,6 +61,9 @@ public sealed record MachineConfig
     /// <summary><c>-S</c>.</summary>
     public bool StartsPaused { get; init; }
 
+    /// <summary><c>-incoming</c>: where the machine comes from, "defer" when a monitor will say; null when it starts anew.</summary>
+    public string? Incoming { get; init; }
+
     /// <summary>A reset of the guest's ends the machine.</summary>
     public bool NoReboot { get; init; }
 

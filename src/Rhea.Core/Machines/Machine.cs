@@ -267,6 +267,52 @@ public sealed class Machine : IDisposable
         foreach (DeviceNode node in Parts.Devices.Values) node.Device.Loaded();
     }
 
+    /// <summary>Stops the machine for good and writes it, with what it was doing, for one elsewhere to go on with. If that fails it goes on here.</summary>
+    /// <param name="to">Takes the stream.</param>
+    /// <param name="complete">Told when all of it is written; may still fail.</param>
+    public void Send(Stream to, Action complete)
+    {
+        bool ran = State == RunState.Running;
+        Pause();
+        try
+        {
+            Save(to);
+            complete();
+        }
+        catch when (ran)
+        {
+            Unpause();
+            throw;
+        }
+
+        State = RunState.PostMigrate;
+        if (ran) Happened?.Invoke(new StoppedEvent());
+    }
+
+    /// <summary>From now on it waits for <see cref="Receive"/>.</summary>
+    public void ExpectIncoming() => State = RunState.InMigrate;
+
+    /// <summary>Loads a machine that was sent, and goes on with what it was doing.</summary>
+    /// <param name="from">Gives the stream.</param>
+    /// <param name="paused">It stands still though it ran there.</param>
+    /// <exception cref="StateException">The machine is half loaded and must not run.</exception>
+    public void Receive(Stream from, bool paused)
+    {
+        Load(from);
+        string was = Parts.Sections.Select(section => section.State).OfType<GlobalState>().First().Loaded ?? RunState.Running.Word();
+        State = Enum.GetValues<RunState>().FirstOrDefault(state => state.Word() == was, RunState.Paused);
+        if (State is not (RunState.Running or RunState.Suspended)) return;
+        bool sleeps = State == RunState.Suspended;
+        State = RunState.Paused;
+        if (paused) return;
+        if (!sleeps) Start();
+        else
+        {
+            State = RunState.Suspended;
+            Loop.StartTime();
+        }
+    }
+
     public void Dispose()
     {
         foreach (Processor processor in Processors) processor.Dispose();

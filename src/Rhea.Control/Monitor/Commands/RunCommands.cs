@@ -18,6 +18,7 @@ public static class RunCommands
     {
         if (machine.State is RunState.Shutdown or RunState.InternalError or RunState.GuestPanicked)
             throw new ConfigException("Resetting the Virtual Machine is required");
+        if (machine.State == RunState.InMigrate) throw new ConfigException("Guest is waiting for an incoming migration");
         machine.Start();
     }
 

@@ -1,0 +1,181 @@
+using System.Text.RegularExpressions;
+using Iced.Intel;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Rhea.GuestTests;
+
+/// <summary>A running machine goes into a stream and on elsewhere: here, in Debian's QEMU, under KVM.</summary>
+public sealed partial class MigrationTests
+{
+    private const string Counting = "i=0;while :;do i=$((i+1));echo count $i;usleep 2000;done";
+
+    private static readonly string[] Linux = ["-display", "none", "-nic", "none", "-m", "128", "-cpu", "qemu64", "-serial", "stdio"];
+
+    private static string[] Kernel =>
+        ["-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd, "-append", $"console=ttyS0 quiet panic=-1 no-kvmclock -- {Counting}"];
+
+    /// <summary>A Linux that counts on its console goes on with the next number.</summary>
+    [Theory]
+    [InlineData("rhea", "rhea")]
+    [InlineData("qemu", "rhea")]
+    [InlineData("rhea", "qemu")]
+    public async Task A_linux_goes_on_where_it_was(string from, string to)
+    {
+        using TemporaryFolder folder = Assets.Folder();
+        string text;
+        await using (Emulator source = Start(from, [.. Linux, .. Kernel, .. Emulator.WithMonitor]))
+        {
+            await source.WaitFor("count 100\r\n");
+            Assert.Equal("", await source.Monitor($"migrate \"exec:cat > {folder["stream"]}\""));
+            Assert.Contains("VM status: paused (postmigrate)", await source.Monitor("info status"), StringComparison.Ordinal);
+            Assert.Contains("Migration status: completed", await source.Monitor("info migrate"), StringComparison.Ordinal);
+            await source.Monitor("quit");
+            Assert.Equal(0, await source.Exit());
+            text = source.Output;
+        }
+
+        await using Emulator destination = Start(to, [.. Linux, .. Kernel, "-incoming", $"exec:cat {folder["stream"]}", .. Emulator.WithMonitor]);
+        await destination.Until(() => Numbers().Count(destination.Output) > 100, "another hundred numbers");
+        Assert.Contains("VM status: running", await destination.Monitor("info status"), StringComparison.Ordinal);
+        AssertNoGap(text + destination.Output);
+    }
+
+    /// <summary>One state, three places: interrupts of the timer drive a running sum, of which every value is printed.</summary>
+    [Fact]
+    public async Task A_running_sum_goes_from_software_to_kvm_and_back_without_a_gap()
+    {
+        using var lab = new KvmLab();
+        using TemporaryFolder folder = Assets.Folder();
+        await File.WriteAllBytesAsync(folder["kernel"], Summer(), TestContext.Current.CancellationToken);
+        string[] machine = ["-display", "none", "-nic", "none", "-m", "64", "-cpu", "qemu64", "-kernel", folder["kernel"], "-debugcon", "stdio"];
+        string first, third;
+        await using (Emulator software = Emulator.Rhea([.. machine, .. Emulator.WithMonitor]))
+        {
+            await software.Until(() => Sums().Count(software.Output) > 100, "a hundred sums");
+            await software.Monitor($"migrate file:{folder["stream"]}");
+            await software.Monitor("quit");
+            await software.Exit();
+            first = software.Output;
+        }
+
+        foreach (string name in (string[])["stream", "kernel"]) lab.Put(name, folder[name]);
+        string second;
+        await using (Emulator kvm = lab.Run("mkdir out; ./rhea -L . -accel kvm -display none -nic none -m 64 -cpu qemu64 -kernel kernel -debugcon file:out/sums"
+            + " -incoming file:stream -monitor stdio"))
+        {
+            await kvm.WaitFor("(qemu) ");
+            await kvm.Type("info kvm\n");
+            await kvm.WaitFor("kvm support: enabled");
+            await Task.Delay(3000, TestContext.Current.CancellationToken);
+            await kvm.Type("migrate file:out/stream\ninfo status\n");
+            await kvm.WaitFor("postmigrate");
+            await kvm.Type("quit\n");
+            Assert.Equal(0, await kvm.Exit());
+            second = await File.ReadAllTextAsync(lab["out/sums"], TestContext.Current.CancellationToken);
+        }
+
+        await using (Emulator software = Emulator.Rhea([.. machine, "-incoming", $"file:{lab["out/stream"]}"]))
+        {
+            await software.Until(() => Sums().Count(software.Output) > 100, "a hundred sums more");
+            third = software.Output;
+        }
+
+        Assert.InRange(Sums().Count(second), 10, int.MaxValue);
+        AssertSums(first + second + third);
+    }
+
+    [Theory]
+    [InlineData("file:/nope", "Could not open '/nope': No such file or directory")]
+    [InlineData("exec:exit 3", "the command ended|this is no saved machine|the stream ends")]
+    [InlineData("tcp:0:1", "unknown migration protocol: tcp:0:1")]
+    public async Task What_cannot_be_loaded_ends_the_program_with_a_reason(string address, string reason)
+    {
+        await using Emulator rhea = Emulator.Rhea([.. Linux, "-incoming", address]);
+
+        Assert.Equal(1, await rhea.Exit());
+        Assert.Matches($"^rhea: -incoming {Regex.Escape(address)}: .*({reason})", rhea.Errors);
+    }
+
+    [Fact]
+    public async Task A_machine_that_cannot_be_sent_goes_on()
+    {
+        await using Emulator rhea = Emulator.Rhea([.. Linux, .. Emulator.WithMonitor]);
+
+        Assert.Contains("Error: ", await rhea.Monitor("migrate \"exec:exit 3\""), StringComparison.Ordinal);
+        Assert.Contains("VM status: running", await rhea.Monitor("info status"), StringComparison.Ordinal);
+        Assert.Contains("Migration status: failed", await rhea.Monitor("info migrate"), StringComparison.Ordinal);
+    }
+
+    private static Emulator Start(string program, string[] arguments) => program == "qemu" ? Emulator.Qemu(arguments) : Emulator.Rhea(arguments);
+
+    private static void AssertNoGap(string output)
+    {
+        int[] numbers = [.. Numbers().Matches(output.Replace("\r", "", StringComparison.Ordinal)).Select(match => int.Parse(match.Groups[1].Value, null))];
+        for (var i = 1; i < numbers.Length; i++) Assert.True(numbers[i] == numbers[i - 1] + 1, $"{numbers[i]} after {numbers[i - 1]}");
+    }
+
+    private static void AssertSums(string output)
+    {
+        uint[] sums = [.. Sums().Matches(output).Select(match => Convert.ToUInt32(match.Groups[1].Value, 16))];
+        for (var i = 1; i < sums.Length; i++) Assert.True(sums[i] == Next(sums[i - 1]), $"{sums[i]:x8} after {sums[i - 1]:x8}, number {i} of {sums.Length}");
+    }
+
+    private static uint Next(uint sum) => System.Numerics.BitOperations.RotateLeft(sum, 5) + 0x9E37_79B9;
+
+    /// <summary>At each tick of the PIT, through the 8259: the next sum, in hexadecimal and a line of its own.</summary>
+    private static byte[] Summer() => GuestCode.MultibootKernel(code =>
+    {
+        Label start = code.CreateLabel(), digit = code.CreateLabel(), idle = code.CreateLabel(), next = code.CreateLabel();
+        code.call(start); // which leaves the handler's address on the stack
+        code.rol(ebx, 5);
+        code.add(ebx, unchecked((int)0x9E37_79B9));
+        code.mov(ecx, 8);
+        code.Label(ref next);
+        code.rol(ebx, 4);
+        code.mov(al, bl);
+        code.and(al, 15);
+        code.add(al, (sbyte)'0');
+        code.cmp(al, (sbyte)'9');
+        code.jbe(digit);
+        code.add(al, 'a' - '9' - 1);
+        code.Label(ref digit);
+        code.@out(0xE9, al);
+        code.loop(next);
+        code.mov(al, (byte)'\n');
+        code.@out(0xE9, al);
+        code.mov(al, 0x20);
+        code.@out(0x20, al);
+        code.iretd();
+
+        code.Label(ref start);
+        code.pop(eax);
+        code.mov(edi, 0x1_0000); // a gate for vector 20h, and the table's pointer
+        code.mov(__word_ptr[edi + (0x20 * 8)], ax);
+        code.mov(ecx, cs);
+        code.mov(__word_ptr[edi + (0x20 * 8) + 2], cx);
+        code.mov(__word_ptr[edi + (0x20 * 8) + 4], 0x8E00);
+        code.shr(eax, 16);
+        code.mov(__word_ptr[edi + (0x20 * 8) + 6], ax);
+        code.mov(__word_ptr[0x9100], 0x7FF);
+        code.mov(__dword_ptr[0x9102], edi);
+        code.lidt(__[0x9100]);
+        foreach ((byte port, byte value) in ((byte, byte)[])[(0x20, 0x11), (0x21, 0x20), (0x21, 4), (0x21, 1), (0x21, 0xFE), (0xA1, 0xFF), (0x43, 0x34), (0x40, 0x00), (0x40, 0x10)])
+        {
+            code.mov(al, value);
+            code.@out(port, al);
+        }
+
+        code.xor(ebx, ebx);
+        code.sti();
+        code.Label(ref idle);
+        code.hlt();
+        code.jmp(idle);
+    });
+
+    [GeneratedRegex(@"count (\d+)\r?\n")]
+    private static partial Regex Numbers();
+
+    [GeneratedRegex("([0-9a-f]{8})\n")]
+    private static partial Regex Sums();
+}
