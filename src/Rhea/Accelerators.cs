@@ -20,12 +20,15 @@ internal static class Accelerators
 
         IReadOnlyList<AcceleratorConfig> wanted = config.Accelerators;
         if (wanted.Count == 0)
-            wanted = KvmHost.Problem is null ? [new AcceleratorConfig("kvm", []), new AcceleratorConfig("tcg", [])] : [new AcceleratorConfig("tcg", [])];
+            wanted = KvmHost.Problem is null && !LogsCode(config) ? [new AcceleratorConfig("kvm", []), new AcceleratorConfig("tcg", [])] : [new AcceleratorConfig("tcg", [])];
         for (var i = 0; ; i++)
         {
             try
             {
-                return wanted[i].Name == "kvm" ? KvmAccelerator.Open(wanted[i].IrqChip, Say) : Software(wanted[i], config, log);
+                if (wanted[i].Name != "kvm") return Software(wanted[i], config, log);
+                IAccelerator kvm = KvmAccelerator.Open(wanted[i].IrqChip, Say);
+                if (LogsCode(config)) Say("KVM does not tell what guest code does: -d is for -accel tcg there");
+                return kvm;
             }
             catch (ConfigException error) when (i + 1 < wanted.Count)
             {
@@ -38,11 +41,13 @@ internal static class Accelerators
         }
     }
 
+    private static bool LogsCode(MachineConfig config) => config.LogItems.Any(ExecutionLog.Items.Contains);
+
     private static SoftAccelerator Software(AcceleratorConfig accelerator, MachineConfig config, Action<LogLevel, string> log)
     {
         if (accelerator.SingleThread && config.Smp.MaxCpus > 1) throw new ConfigException("thread=single is not available for more than one processor in this version of rhea");
         long bytes = ((long)accelerator.TranslationSize << 20) / config.Smp.MaxCpus;
-        ExecutionLog? execution = config.LogItems.Any(ExecutionLog.Items.Contains) ? new(config.LogItems, config.LogOnly, lines => log(LogLevel.Execution, lines)) : null;
+        ExecutionLog? execution = LogsCode(config) ? new(config.LogItems, config.LogOnly, lines => log(LogLevel.Execution, lines)) : null;
         return new SoftAccelerator(line => log(LogLevel.Warning, line), accelerator.Translates ? Warmth : -1, execution, (int)Math.Min(bytes, SoftAccelerator.LargestCode));
     }
 }

@@ -64,6 +64,14 @@ internal sealed partial class Emulator : IAsyncDisposable
     public static Emulator Rhea(params string[] arguments)
     {
         (string program, string[] before) = Program();
+        bool chosen = before.Concat(arguments).Any(argument => argument.StartsWith("-accel", StringComparison.Ordinal) || argument.Contains("accel=", StringComparison.Ordinal));
+        return new Emulator(program, chosen ? before : [.. before, "-accel", "tcg"], arguments); // a host with KVM would choose that
+    }
+
+    /// <summary>Starts rhea with these arguments and no others.</summary>
+    public static Emulator Bare(params string[] arguments)
+    {
+        (string program, string[] before) = Program();
         return new Emulator(program, before, arguments);
     }
 

@@ -29,7 +29,7 @@ public class ProgramTests
     [Fact]
     public async Task The_doctor_tells_what_the_host_has_and_lacks()
     {
-        await using Emulator rhea = Emulator.Rhea("doctor");
+        await using Emulator rhea = Emulator.Bare("doctor");
 
         Assert.Equal(0, await rhea.Exit());
         Assert.Contains("\n  tcg                  works\n", rhea.Output, StringComparison.Ordinal);
