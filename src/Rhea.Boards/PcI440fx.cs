@@ -53,6 +53,9 @@ public static class PcI440fx
         board.Nmi = interrupts.Nmi;
 
         board.Add("/machine/kvmvapic", _ => new KvmVapic());
+        IHostedPlatform? clockHost = host.Accelerator.Platform is { } platform && platform.Has(HostedChips.KvmClock) ? platform : null;
+        board.Add("/machine/kvmclock", _ => new KvmClock(new KvmClockRegisters(), clockHost, () => board.Processors.Select(processor => processor.Registers),
+            new GuestMemory(board.Memory), board.Clock));
         FwCfg fwCfg = board.Add("/machine/fw_cfg", slot => new FwCfg(slot, new GuestMemory(board.Memory)));
         PciBus pci = AddPci(board, ram, split);
         I8237 dma = AddSouthBridge(board, interrupts, pci);

@@ -85,6 +85,31 @@ public sealed partial class MigrationTests
         AssertSums(first + second + third);
     }
 
+    /// <summary>A guest that has found KVM's clock keeps it on the software processor; QEMU's own could not load it.</summary>
+    [Fact]
+    public async Task A_linux_that_qemu_ran_under_kvm_goes_on_in_software_with_its_clock()
+    {
+        const string script = "i=0;while :;do i=$((i+1));echo count $i;echo at $(cut -d. -f1 /proc/uptime);usleep 2000;done";
+        using var lab = new KvmLab();
+        lab.Put("qemu", Assets.Installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86"));
+        lab.Put("kvmvapic.bin", Assets.Installed("/usr/share/qemu/kvmvapic.bin", "qemu-system-data"));
+        await using (Emulator kvm = lab.Run("mkdir out; touch out/serial; (until grep -q 'count 50' out/serial; do sleep 1; done; echo ready) &"
+            + " ./qemu -M pc-i440fx-7.2 -L . -accel kvm -display none -nic none -m 128 -cpu qemu64 -serial file:out/serial"
+            + $" -kernel vmlinuz -initrd initrd.gz -append 'console=ttyS0 quiet panic=-1 -- {script}' -monitor stdio"))
+        {
+            await kvm.WaitFor("ready");
+            await kvm.Type("migrate \"exec:cat > out/stream\"\nquit\n");
+            Assert.Equal(0, await kvm.Exit());
+        }
+
+        string before = await File.ReadAllTextAsync(lab["out/serial"], TestContext.Current.CancellationToken);
+        await using Emulator software = Emulator.Rhea([.. Linux, .. Kernel, "-incoming", $"file:{lab["out/stream"]}"]);
+        await software.Until(() => Numbers().Count(software.Output) > 50, "fifty numbers more");
+        AssertNoGap(before + software.Output);
+        int[] seconds = [.. Seconds().Matches(before + software.Output).Select(match => int.Parse(match.Groups[1].Value, null))];
+        for (var i = 1; i < seconds.Length; i++) Assert.InRange(seconds[i], seconds[i - 1], seconds[i - 1] + 5);
+    }
+
     [Theory]
     [InlineData("file:/nope", "Could not open '/nope': No such file or directory")]
     [InlineData("exec:exit 3", "the command ended|this is no saved machine|the stream ends")]
@@ -175,6 +200,9 @@ public sealed partial class MigrationTests
 
     [GeneratedRegex(@"count (\d+)\r?\n")]
     private static partial Regex Numbers();
+
+    [GeneratedRegex(@"at (\d+)\r?\n")]
+    private static partial Regex Seconds();
 
     [GeneratedRegex("([0-9a-f]{8})\n")]
     private static partial Regex Sums();

@@ -238,6 +238,8 @@ public sealed class CpuRegisters(int index) : IState
 
     private void VisitSubsections(StateVisitor state)
     {
+        state.Subsection("cpu/async_pv_eoi_msr", 1, State.PvEoiMsr != 0, inner => inner.UInt64("env.pv_eoi_en_msr", ref State.PvEoiMsr));
+        state.Subsection("cpu/steal_time_msr", 1, State.StealTimeMsr != 0, inner => inner.UInt64("env.steal_time_msr", ref State.StealTimeMsr));
         state.Subsection("cpu/poll_control_msr", 1, State.PollControl != 1, inner => inner.UInt64("env.poll_control_msr", ref State.PollControl));
         state.Subsection("cpu/fpop_ip_dp", 1, (State.FpuOpcode | State.FpuInstruction | State.FpuOperand) != 0, inner =>
         {
@@ -248,6 +250,7 @@ public sealed class CpuRegisters(int index) : IState
         state.Subsection("cpu/msr_tsc_adjust", 1, State.TscAdjust != 0, inner => inner.UInt64("env.tsc_adjust", ref State.TscAdjust));
         state.Subsection("cpu/msr_tscdeadline", 1, State.TscDeadline != 0, inner => inner.UInt64("env.tsc_deadline", ref State.TscDeadline));
         state.Subsection("cpu/msr_ia32_misc_enable", 1, State.MiscEnable != 1, inner => inner.UInt64("env.msr_ia32_misc_enable", ref State.MiscEnable));
+        state.Subsection("cpu/tsc_khz", 1, State.TscKilohertz != 0, inner => inner.Int64("env.tsc_khz", ref State.TscKilohertz));
         state.Subsection("cpu/msr_smi_count", 1, State.SmiCount != 0, inner => inner.UInt64("env.msr_smi_count", ref State.SmiCount));
     }
 

@@ -37,7 +37,10 @@ public struct CpuState
     public ulong Tsc;
 
     /// <summary>KVM's paravirtual clock and halt-polling MSRs, kept for a machine that moves.</summary>
-    public ulong SystemTimeMsr, WallClockMsr, PollControl;
+    public ulong SystemTimeMsr, WallClockMsr, PollControl, PvEoiMsr, StealTimeMsr;
+
+    /// <summary>The rate of the time stamp counter where the machine was saved, in kHz; 0 when it was not told.</summary>
+    public long TscKilohertz;
     public ulong MtrrDefaultType;
     public Registers11 MtrrFixed;
 

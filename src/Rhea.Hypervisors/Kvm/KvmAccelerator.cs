@@ -19,7 +19,7 @@ public sealed class KvmAccelerator : IAccelerator
     private readonly KvmFile _kvm, _vm;
     private readonly KvmMemory _memory;
     private readonly KvmMemory? _smmMemory;
-    private readonly KvmPlatform? _platform;
+    private readonly KvmPlatform _platform;
     private readonly Action<string> _log;
     private readonly List<KvmVcpu> _vcpus = [];
 
@@ -42,7 +42,7 @@ public sealed class KvmAccelerator : IAccelerator
 
         if (irqChip == KernelIrqChip.On) _vm.Call(KvmCall.CreateIrqChip);
         if (irqChip == KernelIrqChip.Split) Enable(KvmCapability.SplitIrqChip, IoApicPins);
-        if (irqChip != KernelIrqChip.Off) _platform = new KvmPlatform(_vm, irqChip, _vcpus);
+        _platform = new KvmPlatform(_vm, irqChip, _vcpus);
         Cpuid = new KvmCpuid(kvm, HostsApic);
         RunPageLength = kvm.Call(KvmCall.GetVcpuMmapSize);
         bool readOnly = Check(KvmCapability.ReadOnlyMemory) > 0;

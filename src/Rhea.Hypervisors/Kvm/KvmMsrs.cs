@@ -79,6 +79,8 @@ internal sealed class KvmMsrs
         (0x17B, static (ref CpuState state) => ref state.McgCtl),
         (0x4B56_4D00, static (ref CpuState state) => ref state.WallClockMsr),
         (0x4B56_4D01, static (ref CpuState state) => ref state.SystemTimeMsr),
+        (0x4B56_4D03, static (ref CpuState state) => ref state.StealTimeMsr),
+        (0x4B56_4D04, static (ref CpuState state) => ref state.PvEoiMsr),
         (0x4B56_4D05, static (ref CpuState state) => ref state.PollControl),
     ];
 

@@ -3,7 +3,7 @@ using Rhea.Core.Cpu;
 
 namespace Rhea.Hypervisors.Kvm;
 
-/// <summary>The interrupt controllers in the kernel: all of them, or the local APICs alone.</summary>
+/// <summary>What is in the kernel: the paravirtual clock, and all of the interrupt controllers, the local APICs alone, or none.</summary>
 internal sealed class KvmPlatform : IHostedPlatform
 {
     private const uint RouteToChip = 1, RouteToMsi = 2;
@@ -18,9 +18,14 @@ internal sealed class KvmPlatform : IHostedPlatform
     public KvmPlatform(KvmFile vm, KernelIrqChip irqChip, IReadOnlyList<KvmVcpu> vcpus)
     {
         (_vm, _vcpus) = (vm, vcpus);
-        _chips = irqChip == KernelIrqChip.On ? HostedChips.Pic | HostedChips.IoApic | HostedChips.LocalApic : HostedChips.LocalApic;
+        _chips = HostedChips.KvmClock | irqChip switch
+        {
+            KernelIrqChip.On => HostedChips.Pic | HostedChips.IoApic | HostedChips.LocalApic,
+            KernelIrqChip.Split => HostedChips.LocalApic,
+            _ => 0,
+        };
         if (irqChip == KernelIrqChip.On) RouteLines();
-        else
+        if (irqChip == KernelIrqChip.Split)
         {
             _routes.Count = IoApicRegisters.Pins;
             for (uint pin = 0; pin < IoApicRegisters.Pins; pin++) _routes.Entries[(int)pin] = new KvmRoute { Gsi = pin, Type = RouteToMsi, AddressLow = 0xFEE0_0000 };
@@ -71,6 +76,11 @@ internal sealed class KvmPlatform : IHostedPlatform
             case LocalApicRegisters apic:
                 ReadLocalApic(apic);
                 break;
+            case KvmClockRegisters clock:
+                KvmClock now = default;
+                _vm.Call(KvmCall.GetClock, ref now);
+                (clock.Clock, clock.Reliable) = (now.Nanoseconds, true);
+                break;
             default:
                 throw new NotSupportedException(into.Section.Name);
         }
@@ -92,6 +102,10 @@ internal sealed class KvmPlatform : IHostedPlatform
                 break;
             case LocalApicRegisters apic:
                 WriteLocalApic(apic);
+                break;
+            case KvmClockRegisters clock:
+                var set = new KvmClock { Nanoseconds = clock.Clock };
+                _vm.Call(KvmCall.SetClock, ref set);
                 break;
             default:
                 throw new NotSupportedException(from.Section.Name);
