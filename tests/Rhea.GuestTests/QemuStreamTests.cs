@@ -33,7 +33,7 @@ public class QemuStreamTests
         "-device", "pc-testdev", "-device", "pci-testdev,addr=7", "-device", "pci-serial,addr=8,chardev=card", "-device", "pci-bridge,chassis_nr=1,shpc=off,addr=9",
     ];
 
-    public static TheoryData<string> Moments => ["firmware", "kernel", "drivers"];
+    public static TheoryData<string> Moments => ["kernel", "drivers"];
 
     [Theory, MemberData(nameof(Moments))]
     public async Task Every_section_goes_through_unchanged_and_every_register_reads_as_qemus(string moment)
