@@ -47,10 +47,11 @@ public sealed class VirtualMachine : IDisposable
         {
             Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));
         }
-        catch
+        catch (Exception error)
         {
             CloseBackends();
             _accelerator.Dispose();
+            if (error is HostException) throw new ConfigException($"-accel {_accelerator.Name}: the host refuses: {error.Message}", error);
             throw;
         }
 

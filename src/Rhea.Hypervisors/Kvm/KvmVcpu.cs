@@ -97,9 +97,9 @@ internal sealed class KvmVcpu : IVcpu
                 if (Attend() is { } before) return before;
                 else if (Enter() is { } after) return after;
         }
-        catch (HostException error)
+        catch (Exception fault)
         {
-            _accelerator.Report($"KVM: processor {Index}: {error.Message}");
+            _accelerator.Report($"KVM: processor {Index}: {(fault is HostException ? fault.Message : fault)}");
             return VcpuStop.InternalError;
         }
     }
