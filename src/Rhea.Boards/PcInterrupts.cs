@@ -25,9 +25,7 @@ internal sealed class PcInterrupts
     {
         _platform = platform;
         Apics = new ApicBus(() => _master?.Acknowledge() ?? -1);
-        MsiWindow = Hosts(HostedChips.LocalApic)
-            ? new IoRegion("apic-msi", ApicBus.MsiLength, AccessSizes.DWord, (_, _) => uint.MaxValue, (offset, _, data) => SendMsi(ApicBus.MsiBase + offset, (uint)data))
-            : Apics.MsiWindow;
+        MsiWindow = ApicBus.MsiWindow(SendMsi);
         Isa = [.. _wires.Select(IrqInput.Junction)];
         Global = Isa;
     }

@@ -33,7 +33,7 @@ public class QemuStreamTests
         "-device", "pc-testdev", "-device", "pci-testdev,addr=7", "-device", "pci-serial,addr=8,chardev=card", "-device", "pci-bridge,chassis_nr=1,shpc=off,addr=9",
     ];
 
-    public static TheoryData<string> Moments => ["kernel", "drivers"];
+    public static TheoryData<string> Moments => ["firmware", "kernel", "drivers"];
 
     [Theory, MemberData(nameof(Moments))]
     public async Task Every_section_goes_through_unchanged_and_every_register_reads_as_qemus(string moment)
@@ -76,6 +76,7 @@ public class QemuStreamTests
             "-append", "console=ttyS0 panic=-1 -- modprobe qemu_fw_cfg;. /sys/firmware/qemu_fw_cfg/by_name/opt/script/raw",
         ];
         await using Emulator qemu = Emulator.Qemu([.. machine, "stdio", .. kernel, .. Emulator.WithMonitor]);
+        if (moment == "firmware") await qemu.WaitForScreen("SeaBIOS"); // it has its tables: QEMU makes them anew until they are first read
         if (moment == "kernel") await qemu.WaitFor("PCI: Using configuration type 1");
         if (moment == "drivers") await qemu.WaitFor("all-busy");
         await qemu.Monitor($"migrate \"exec:cat > {stream}\"");

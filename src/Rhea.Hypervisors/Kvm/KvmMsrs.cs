@@ -38,18 +38,15 @@ internal sealed class KvmMsrs
         if (got > _kept.Count) to.Smbase = (uint)list.Entries[_kept.Count].Data;
     }
 
-    /// <summary>One by one where the kernel stops at one that it does not take: a saved machine may have been another model.</summary>
+    /// <summary>All at once; where the kernel stops at one that it does not take, for a saved machine may have been another model, on with the next.</summary>
     public void Store(ref CpuState from)
     {
-        var list = new KvmMsrList { Count = (uint)_kept.Count + 1 };
-        for (var i = 0; i < _kept.Count; i++) list.Entries[i] = new KvmMsr { Index = _kept[i].Index, Data = _kept[i].Place(ref from) };
-        list.Entries[_kept.Count] = new KvmMsr { Index = SmbaseMsr, Data = from.Smbase };
-        for (int done = 0, all = (int)list.Count; done < all;)
+        KvmMsrList list = default;
+        for (int done = 0, all = _kept.Count + 1; done < all;)
         {
             list.Count = (uint)(all - done);
+            for (var i = 0; i < list.Count; i++) list.Entries[i] = MsrAt(done + i, ref from);
             done += _vcpu.Call(KvmCall.SetMsrs, ref list) + 1;
-            if (done >= all) break;
-            for (var i = 0; i < all - done; i++) list.Entries[i] = MsrAt(done + i, ref from);
         }
     }
 

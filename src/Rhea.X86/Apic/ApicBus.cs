@@ -9,7 +9,7 @@ public sealed class ApicBus
     /// <summary>Where a memory write of a device is a message, and not memory.</summary>
     public const ulong MsiBase = 0xFEE0_0000;
 
-    public const uint MsiLength = 0x10_0000;
+    private const uint MsiLength = 0x10_0000;
 
     private readonly Func<int> _acknowledgePic;
     private readonly List<LocalApic> _apics = [];
@@ -20,7 +20,6 @@ public sealed class ApicBus
         _acknowledgePic = acknowledgePic;
         Intr = new IrqInput(level => _apics.ForEach(apic => apic.OnLint0(level)), remembers: false);
         Nmi = new IrqInput(level => _apics.ForEach(apic => apic.OnLint1(level)));
-        MsiWindow = new IoRegion("apic-msi", MsiLength, AccessSizes.DWord, (_, _) => uint.MaxValue, (offset, _, data) => SendMsi(MsiBase + offset, (uint)data));
     }
 
     /// <summary>LINT0 of every processor: the output of the 8259 pair.</summary>
@@ -30,7 +29,9 @@ public sealed class ApicBus
     public IrqInput Nmi { get; }
 
     /// <summary>To be mapped at <see cref="MsiBase"/>. A processor's own accesses there go to its local APIC instead.</summary>
-    public IoRegion MsiWindow { get; }
+    /// <param name="send">Takes each message: address and data.</param>
+    public static IoRegion MsiWindow(Action<ulong, uint> send) =>
+        new("apic-msi", MsiLength, AccessSizes.DWord, (_, _) => uint.MaxValue, (offset, _, data) => send(MsiBase + offset, (uint)data));
 
     /// <summary>Told the vector of every level-triggered interrupt that a processor has finished: for the I/O APIC.</summary>
     public Action<byte> LevelEnded { get; set; } = _ => { };

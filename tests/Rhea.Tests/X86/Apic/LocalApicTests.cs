@@ -385,7 +385,7 @@ public class LocalApicTests
     [Fact]
     public void A_devices_write_to_the_window_is_a_message()
     {
-        _pc.System.Add(ApicBus.MsiBase, MemoryRegion.Io(_bus.MsiWindow));
+        _pc.System.Add(ApicBus.MsiBase, MemoryRegion.Io(ApicBus.MsiWindow(_bus.SendMsi)));
 
         _pc.Memory.Write(0xFEE0_1000, 4, 0x55);
 
