@@ -15,6 +15,9 @@ public sealed class BlockBackend(string id, BlockPolicies policies, Action<Block
     /// <summary>The node on top; null for an empty drive.</summary>
     public BlockNode? Root { get; private set; }
 
+    /// <summary>The host's file that is the medium; null in an empty drive.</summary>
+    public string? MediumFile => Root?.Image.Path;
+
     public BlockStatistics Statistics { get; } = new();
 
     public long Length => Root?.Length ?? 0;

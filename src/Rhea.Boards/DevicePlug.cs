@@ -35,8 +35,9 @@ public static class DevicePlug
     }
 
     /// <summary>Plugs a card in while the machine runs, under its lock, and tells the guest.</summary>
+    /// <returns>The same with the place that it has found.</returns>
     /// <exception cref="ConfigException">There is no such device, bus, place or property, or it has to be there from the start.</exception>
-    public static void AddHot(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
+    public static DeviceConfig AddHot(MachineParts parts, DeviceConfig device, IReadOnlyList<GlobalProperty> globals)
     {
         DeviceType type = TypeOf(device);
         if (type.Slot != nameof(PciSlot)) throw NoHotPlug($"{type.Slot.Replace("Slot", "", StringComparison.Ordinal).ToLowerInvariant()}.0");
@@ -44,7 +45,9 @@ public static class DevicePlug
         IPciHotPlug hotPlug = bus.HotPlug ?? throw NoHotPlug(bus.Name);
         Device added = Add(parts, device, globals);
         added.Reset();
-        hotPlug.Plugged(((PciSlot)parts.Devices.Values.Single(node => node.Device == added).Slot).Function!.Address.Slot);
+        PciAddress place = ((PciSlot)parts.Devices.Values.Single(node => node.Device == added).Slot).Function!.Address;
+        hotPlug.Plugged(place.Slot);
+        return device with { Properties = [.. device.Properties.Where(property => property.Key != "addr"), new("addr", place.ToString())] };
     }
 
     private static Device AddPci(MachineParts parts, DeviceType type, string path, string? id, KeyValues properties, string? name, string? address)

@@ -33,7 +33,7 @@ public static class PcI440fx
     /// <exception cref="ConfigException">The configuration asks for something that cannot be had.</exception>
     public static Machine Build(MachineConfig config, BoardHost host)
     {
-        var board = new MachineBuilder(config.Type, host.Clock, host.Accelerator.Ram ?? host.Ram, host.Log);
+        var board = new MachineBuilder(config.Type, host.Clock, host.Accelerator.Ram ?? host.Ram, host.Log) { TakesTurns = host.Accelerator.SingleThread };
         var files = new FirmwareFiles(config.Firmware);
         board.Parts.Firmware = name => files.Find(name) is { } path ? File.ReadAllBytes(path) : null;
         host.AddBackends(board.Parts);
@@ -61,7 +61,7 @@ public static class PcI440fx
         I8237 dma = AddSouthBridge(board, interrupts, pci);
         board.Parts.IsaDma = channel => channel is >= 0 and < 4 ? dma.Channels[channel] : null;
         if (config.Vga == "std") AddDevice(board, config, "VGA", ("addr", "2"));
-        Rtc rtc = AddTimers(board, config, interrupts);
+        Rtc rtc = AddTimers(board, config, host.Accelerator.Platform, interrupts);
         AddPorts(board, config);
         I82078 floppies = AddFloppies(board, config);
         AddKeyboard(board, config);
@@ -69,10 +69,20 @@ public static class PcI440fx
         AddPort92(board);
         Piix3Ide ide = board.Add("/machine/piix3/ide", pci, new PciAddress(SouthBridge, 1).Number, slot => new Piix3Ide(slot, board.Ports, board.IsaIrq));
         AddDrives(board, config);
-        Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, interrupts, pci, rtc) : null;
+        Piix4Pm? pm = config.Switches.Acpi ? AddPowerManagement(board, config, host, interrupts, pci, rtc) : null;
         foreach (DeviceConfig device in config.Devices) Spelled(device.Origin, () => DevicePlug.Add(board.Parts, device, config.Globals));
-        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(board, config, split, cpu, ide, floppies, pm));
-        return board.Build();
+        FirmwareSetup.Install(board, config, fwCfg, rtc, Facts(board, config, host.Accelerator.Platform, split, cpu, ide, floppies, pm));
+        Machine machine = board.Build();
+        machine.Peculiarities = [.. Peculiarities(config, host.Accelerator.Platform)];
+        return machine;
+    }
+
+    private static IEnumerable<string> Peculiarities(MachineConfig config, IHostedPlatform? platform)
+    {
+        if (config.Switches.Hpet && (platform?.Has(HostedChips.Hpet) ?? false))
+            yield return "its HPET counts at this hypervisor's rate (with -machine hpet=off there is none)";
+        if (Enumerable.Range(0, config.Smp.Cpus).Any(index => ApicId(config, platform, index) != new Topology(config.Smp, index).ApicId))
+            yield return "its local APICs have this hypervisor's numbers (with -machine movable=on it has the same everywhere)";
     }
 
     /// <summary>The BIOS ends at 4 GiB, and its last 128 KiB are also below 1 MiB, until the bridge lays RAM over them.</summary>
@@ -96,11 +106,11 @@ public static class PcI440fx
         for (var index = 0; index < config.Smp.Cpus; index++)
         {
             IReadOnlyList<CpuidLeaf> model = CpuModel.Build(config.Cpu, config.Smp, index, accelerator.Supported,
-                first is null ? message => host.Log(LogLevel.Warning, $"warning: {message}") : null);
+                first is null ? message => host.Log(LogLevel.Warning, $"warning: {message}") : null, accelerator.Offerer);
             first ??= model;
             CpuidLeaf features = model.First(leaf => leaf.Leaf == 1);
             string path = $"{Unattached}/device[{index}]";
-            var registers = new LocalApicRegisters(index, (byte)new Topology(config.Smp, index).ApicId);
+            var registers = new LocalApicRegisters(index, (byte)ApicId(config, accelerator.Platform, index));
             LocalApic? apic = null;
             bool hosted = accelerator.Platform?.Has(HostedChips.LocalApic) ?? false;
             if (hosted) board.Add($"{path}/lapic", _ => new HostedChip(accelerator.Platform!, registers));
@@ -121,6 +131,13 @@ public static class PcI440fx
         }
 
         return first!;
+    }
+
+    /// <summary>The number of a processor's local APIC: by its place in sockets and cores, unless the hypervisor that keeps the APIC says otherwise.</summary>
+    private static int ApicId(MachineConfig config, IHostedPlatform? platform, int index)
+    {
+        int natural = new Topology(config.Smp, index).ApicId;
+        return platform?.Has(HostedChips.LocalApic) ?? false ? platform.ApicId(index, natural) : natural;
     }
 
     private static PciBus AddPci(MachineBuilder board, MemoryRegion ram, RamSplit split)
@@ -145,12 +162,20 @@ public static class PcI440fx
         return dma;
     }
 
-    private static Rtc AddTimers(MachineBuilder board, MachineConfig config, PcInterrupts interrupts)
+    private static Rtc AddTimers(MachineBuilder board, MachineConfig config, IHostedPlatform? platform, PcInterrupts interrupts)
     {
         DateTime start = config.Rtc.Start ?? (config.Rtc.LocalTime ? TimeProvider.System.GetLocalNow().DateTime : TimeProvider.System.GetUtcNow().UtcDateTime);
-        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options { Start = start, FollowsGuest = config.Rtc.FollowsGuest }));
-        I8254 pit = board.Add("/machine/pit", slot => new I8254(slot, new I8254Registers()));
-        if (config.Switches.Hpet) board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit, rtc));
+        Rtc rtc = board.Add("/machine/rtc", slot => new Rtc(slot, new Rtc.Options
+        {
+            Start = start,
+            FollowsGuest = config.Rtc.FollowsGuest,
+            Host = platform?.Has(HostedChips.Rtc) ?? false ? platform : null,
+        }));
+        I8254? pit = null;
+        if (platform?.Has(HostedChips.Pit) ?? false) board.Add("/machine/pit", _ => new HostedChip(platform, new I8254Registers()));
+        else pit = board.Add("/machine/pit", slot => new I8254(slot, new I8254Registers()));
+        if (config.Switches.Hpet && (platform?.Has(HostedChips.Hpet) ?? false)) board.Add("/machine/hpet", _ => new HostedChip(platform, new HpetRegisters()));
+        else if (config.Switches.Hpet) board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit, rtc));
         board.Add("/machine/pcspk", slot => new PcSpeaker(slot, pit));
         return rtc;
     }
@@ -198,13 +223,13 @@ public static class PcI440fx
                 ("drive", drive.Id), ("bus", $"ide.{drive.Bus}"), ("unit", $"{drive.Unit}")));
     }
 
-    private static Piix4Pm AddPowerManagement(MachineBuilder board, MachineConfig config, PcInterrupts interrupts, PciBus pci, Rtc rtc)
+    private static Piix4Pm AddPowerManagement(MachineBuilder board, MachineConfig config, BoardHost host, PcInterrupts interrupts, PciBus pci, Rtc rtc)
     {
-        uint[] ids = [.. Enumerable.Range(0, config.Smp.MaxCpus).Select(index => (uint)new Topology(config.Smp, index).ApicId)];
+        uint[] ids = [.. Enumerable.Range(0, config.Smp.MaxCpus).Select(index => (uint)ApicId(config, host.Accelerator.Platform, index))];
         var wiring = new Piix4Pm.Wiring(interrupts.Isa[SystemControlInterrupt],
             () => board.Processors[0].Vcpu.Signal(CpuSignal.Smi), ids, index => index < config.Smp.Cpus);
         Piix4Pm pm = board.Add("/machine/piix4_pm", pci, new PciAddress(SouthBridge, 3).Number,
-            slot => new Piix4Pm(slot, wiring, new Piix4Pm.Options { Smm = config.Switches.Smm }));
+            slot => new Piix4Pm(slot, wiring, new Piix4Pm.Options { Smm = config.Switches.Smm && host.Accelerator.HasSmm }));
         var bridge = (I440Fx)board.Parts.Devices[HostBridge].Device;
         board.PowerButton = pm.PressPowerButton;
         board.OnSuspend = sleeps =>
@@ -217,7 +242,7 @@ public static class PcI440fx
         return pm;
     }
 
-    private static FirmwareFacts Facts(MachineBuilder board, MachineConfig config, RamSplit split, IReadOnlyList<CpuidLeaf> cpu, Piix3Ide ide, I82078 floppies, Piix4Pm? pm)
+    private static FirmwareFacts Facts(MachineBuilder board, MachineConfig config, IHostedPlatform? platform, RamSplit split, IReadOnlyList<CpuidLeaf> cpu, Piix3Ide ide, I82078 floppies, Piix4Pm? pm)
     {
         CpuidLeaf vendor = cpu.First(leaf => leaf.Leaf == 0), identity = cpu.First(leaf => leaf.Leaf == 1);
         var order = new BootOrder();
@@ -229,7 +254,7 @@ public static class PcI440fx
         {
             Ram = split,
             Processors = [.. Enumerable.Range(0, config.Smp.MaxCpus)
-                .Select(index => new AcpiProcessor((byte)new Topology(config.Smp, index).ApicId, index < config.Smp.Cpus))],
+                .Select(index => new AcpiProcessor((byte)ApicId(config, platform, index), index < config.Smp.Cpus))],
             BootOrder = order,
             AmdProcessor = vendor.Ebx == Amd,
             ProcessorId = identity.Eax | (ulong)(identity.Edx & ~Htt) << 32, // which says how many, not what kind

@@ -1,42 +1,8 @@
-using System.Runtime.InteropServices;
-using Rhea;
-using Rhea.Control.CommandLines;
 using Rhea.Core;
-using Rhea.Core.Machines;
 
 try
 {
-    if (args is ["doctor"])
-    {
-        Console.Out.Write(Doctor.Report());
-        return 0;
-    }
-
-    CommandLine line = CommandLine.Parse(args, VirtualMachine.Catalogue);
-    if (line.Answer is { } answer)
-    {
-        Console.Out.Write(answer);
-        return 0;
-    }
-
-    using var messages = new Messages(line.Machine, line.Process);
-    foreach (string warning in line.Warnings) messages.Say(warning);
-    using VirtualMachine machine = VirtualMachine.Create(line.Machine, messages.Log);
-    using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM), interrupt = OnSignal(PosixSignal.SIGINT), hangUp = OnSignal(PosixSignal.SIGHUP);
-    using PidFile? pidFile = line.Process.PidFile is { } path ? new PidFile(path) : null;
-    using Timer? limit = line.Process.TimeOut is { } timeOut
-        ? new Timer(_ => machine.Quit("host-ui", ExitStatus.TimeOut), null, timeOut, Timeout.InfiniteTimeSpan) : null;
-    machine.Start();
-    MachineEnd end = await machine.Ended;
-    if (end.Fault is not { } fault) return end.ExitStatus;
-    messages.Say($"internal error: {(Environment.GetEnvironmentVariable("RHEA_TRACE") == "1" ? fault : $"{fault.GetType().Name}: {fault.Message} (RHEA_TRACE=1 shows where)")}");
-    return 1;
-
-    PosixSignalRegistration OnSignal(PosixSignal signal) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        machine.Quit("host-signal");
-    });
+    return args is [var word, ..] && Subcommands.Has(word) ? Subcommands.Run(args) : await MachineProcess.RunAsync(args);
 }
 catch (Exception error) when (error is ConfigException or IOException or UnauthorizedAccessException)
 {

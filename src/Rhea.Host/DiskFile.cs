@@ -17,7 +17,7 @@ public sealed unsafe partial class DiskFile : IDisposable
     private const int GetOpenFileLock = 36, SetOpenFileLock = 37;
     private const short ReadLock = 0, WriteLock = 1, NoLock = 2;
     private const uint BlockGetSize = 0x8008_1272, BlockDiscard = 0x1277, BlockZeroOut = 0x127F;
-    private const int Sector = 512;
+    private const int Sector = 512, NoWait = 8;
 
     private readonly SafeFileHandle _file;
     private readonly SafeFileHandle? _direct;
@@ -76,6 +76,17 @@ public sealed unsafe partial class DiskFile : IDisposable
 
             into = into[(int)done..];
             offset += done;
+        }
+    }
+
+    /// <summary>Reads what the host has in its page cache. False when that is not all, or it would have to wait: then what was read means nothing.</summary>
+    public bool TryReadAtOnce(long offset, Span<byte> into)
+    {
+        if (_direct is not null) return false;
+        fixed (byte* bytes = into)
+        {
+            var vector = new IoVector { Start = bytes, Length = (nuint)into.Length };
+            return PReadV2(_file, &vector, 1, offset, NoWait) == into.Length;
         }
     }
 
@@ -179,6 +190,9 @@ public sealed unsafe partial class DiskFile : IDisposable
     [LibraryImport("libc", EntryPoint = "pread64", SetLastError = true)]
     private static partial nint PRead(SafeFileHandle file, byte* into, nuint length, long offset);
 
+    [LibraryImport("libc", EntryPoint = "preadv64v2", SetLastError = true)]
+    private static partial nint PReadV2(SafeFileHandle file, IoVector* into, int count, long offset, int flags);
+
     [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
     private static partial nint PWrite(SafeFileHandle file, byte* from, nuint length, long offset);
 
@@ -193,6 +207,12 @@ public sealed unsafe partial class DiskFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoControl(SafeFileHandle file, nuint request, void* argument);
+
+    private struct IoVector
+    {
+        public byte* Start;
+        public nuint Length;
+    }
 
     private struct LockRange
     {

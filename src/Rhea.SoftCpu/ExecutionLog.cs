@@ -15,7 +15,7 @@ public sealed class ExecutionLog
 
     private readonly IReadOnlyList<AddressRange> _only;
     private readonly Action<string> _write;
-    private readonly bool _code, _blocks, _registers, _floating, _interrupts, _resets;
+    private readonly bool _code, _hostCode, _blocks, _registers, _floating, _interrupts, _resets;
     private int _delivered;
 
     /// <param name="items">Of <c>-d</c>; others than these are left alone.</param>
@@ -25,15 +25,20 @@ public sealed class ExecutionLog
     {
         (_only, _write) = (only, write);
         (_code, _blocks, _registers, _floating) = (items.Contains("in_asm"), items.Contains("exec"), items.Contains("cpu"), items.Contains("fpu"));
+        _hostCode = items.Contains("out_asm");
         (_interrupts, _resets) = (items.Contains("int"), items.Contains("cpu_reset"));
         Chains = !items.Contains("nochain");
+        CountsBlocks = items.Contains("hot");
     }
 
     /// <summary>Items of <c>-d</c> that are for this log.</summary>
-    public static IReadOnlyList<string> Items { get; } = ["in_asm", "exec", "cpu", "fpu", "int", "cpu_reset", "nochain"];
+    public static IReadOnlyList<string> Items { get; } = ["in_asm", "out_asm", "exec", "cpu", "fpu", "int", "cpu_reset", "nochain", "hot"];
 
     /// <summary>One translated block may lead to the next unseen; else every one that is entered is told of.</summary>
     public bool Chains { get; }
+
+    /// <summary>Translated blocks count how often they run.</summary>
+    public bool CountsBlocks { get; }
 
     /// <summary>A processor is about to be reset.</summary>
     public void Resetting(int processor, in CpuState state)
@@ -54,7 +59,31 @@ public sealed class ExecutionLog
         Span<byte> bytes = stackalloc byte[length];
         if (!cpu.Mmu.FetchBytes(linear, bytes, out int count)) return;
         var text = new StringBuilder("----------------\nIN: \n");
-        Disassemble(text, bytes[..count].ToArray(), linear, cpu.Code64 ? 64 : (cpu.BlockMode & BlockMode.Code32) != 0 ? 32 : 16);
+        Disassemble(text, Formatter(null), bytes[..count].ToArray(), linear, cpu.Code64 ? 64 : (cpu.BlockMode & BlockMode.Code32) != 0 ? 32 : 16);
+        _write(text.Append('\n').ToString());
+    }
+
+    /// <summary>The code that a block at an address has been translated to is told of.</summary>
+    internal bool ShowsHostCode(ulong linear) => _hostCode && Includes(linear);
+
+    /// <summary>A block has been translated.</summary>
+    /// <param name="linear">Its address.</param>
+    /// <param name="at">Address of the code.</param>
+    /// <param name="code">The code.</param>
+    /// <param name="marks">Where in it which of the guest's instructions, counted from the block's start in bytes, begin.</param>
+    /// <param name="names">What is where outside.</param>
+    internal void Translated(ulong linear, ulong at, ReadOnlySpan<byte> code, IReadOnlyList<(int Place, int Offset)> marks, Func<ulong, string?> names)
+    {
+        var text = new StringBuilder($"OUT: [size={code.Length}]\n");
+        GasFormatter formatter = Formatter(new Names(names));
+        byte[] bytes = code.ToArray();
+        for (var i = 0; i < marks.Count; i++)
+        {
+            int end = i + 1 < marks.Count ? marks[i + 1].Place : bytes.Length;
+            text.Append($"  -- guest addr 0x{linear + (ulong)marks[i].Offset:x16}\n");
+            Disassemble(text, formatter, bytes[marks[i].Place..end], at + (ulong)marks[i].Place, 64);
+        }
+
         _write(text.Append('\n').ToString());
     }
 
@@ -110,14 +139,19 @@ public sealed class ExecutionLog
         return RegisterText.Of(in state, _floating);
     }
 
-    private static void Disassemble(StringBuilder text, byte[] bytes, ulong address, int bits)
+    private static GasFormatter Formatter(ISymbolResolver? names)
     {
-        var formatter = new GasFormatter();
+        var formatter = new GasFormatter(names);
         formatter.Options.FirstOperandCharIndex = 9;
         formatter.Options.GasShowMnemonicSizeSuffix = true;
         formatter.Options.SpaceAfterOperandSeparator = true;
         formatter.Options.BranchLeadingZeros = false;
         formatter.Options.UppercaseHex = false;
+        return formatter;
+    }
+
+    private static void Disassemble(StringBuilder text, GasFormatter formatter, byte[] bytes, ulong address, int bits)
+    {
         var output = new StringOutput();
         Decoder decoder = Decoder.Create(bits, bytes, address, DecoderOptions.ForceReservedNop);
         while (decoder.IP < address + (ulong)bytes.Length)
@@ -133,6 +167,16 @@ public sealed class ExecutionLog
                 if (at == 0) text.Append(' ', (BytesInLine - Math.Min(code.Length, BytesInLine)) * 3).Append("  ").Append(formatted);
                 text.Append('\n');
             }
+        }
+    }
+
+    private sealed class Names(Func<ulong, string?> names) : ISymbolResolver
+    {
+        public bool TryGetSymbol(in Instruction instruction, int operand, int instructionOperand, ulong address, int addressSize, out SymbolResult symbol)
+        {
+            string? name = instruction.FlowControl == FlowControl.Next ? null : names(address);
+            symbol = name is null ? default : new SymbolResult(address, name);
+            return name is not null;
         }
     }
 }

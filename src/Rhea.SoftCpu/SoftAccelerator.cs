@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
 using Rhea.Core.Memory;
+using Rhea.Host;
 using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.X86.Cpuid;
@@ -12,7 +13,9 @@ namespace Rhea.SoftCpu;
 /// <param name="warmth">How often a block of code is interpreted before it is translated; negative: always. Hosts that are not x86-64 always interpret.</param>
 /// <param name="execution">Takes what guest code does; null when nobody wants to know.</param>
 /// <param name="codeBytes">For the translations of each processor; what is less than <see cref="SmallestCode"/> is taken for that, and 0 for enough.</param>
-public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1, ExecutionLog? execution = null, int codeBytes = 0) : IAccelerator, IMapListener
+/// <param name="singleThread">All processors take turns on one thread.</param>
+/// <param name="seed">Makes RDRAND and RDSEED give the same numbers in every run; null for real ones.</param>
+public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1, ExecutionLog? execution = null, int codeBytes = 0, bool singleThread = false, ulong? seed = null) : IAccelerator, IMapListener
 {
     /// <summary>As little as can hold a good part of a kernel, and as much as one jump can reach.</summary>
     public const int SmallestCode = 1 << 20, LargestCode = 1 << 30;
@@ -22,14 +25,19 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
     private readonly List<SoftVcpu> _vcpus = [];
     private volatile CodePages[] _ram = [];
     private AddressSpace? _memory, _smmMemory;
+    private ulong? _seed = seed;
 
     public string Name => "tcg";
+
+    public string Offerer => "TCG";
 
     public IHostedPlatform? Platform => null;
 
     public IRamProvider? Ram => null;
 
     public IReadOnlyList<CpuidLeaf> Supported => CpuModel.Everything;
+
+    public bool SingleThread => singleThread;
 
     internal int Warmth => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? warmth : -1;
 
@@ -44,6 +52,9 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
 
     /// <summary>There is more than one processor.</summary>
     internal bool HasSeveral => _vcpus.Count > 1;
+
+    /// <summary>Several processors share one thread.</summary>
+    internal bool TakesTurns => singleThread && HasSeveral;
 
     /// <summary>Held by a locked access that the host cannot make atomic.</summary>
     internal Lock SplitLock { get; } = new();
@@ -84,6 +95,16 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
             pages.Block.Written -= OnDeviceWrote;
             pages.Block.Collecting -= CollectDirty;
         }
+    }
+
+    /// <summary>A random number of the guest's.</summary>
+    internal ulong NextRandom()
+    {
+        if (_seed is not { } state) return HostEntropy.Next();
+        _seed = state += 0x9E37_79B9_7F4A_7C15; // SplitMix64 (Steele, Lea, Flood 2014)
+        state = (state ^ (state >> 30)) * 0xBF58_476D_1CE4_E5B9;
+        state = (state ^ (state >> 27)) * 0x94D0_49BB_1331_11EB;
+        return state ^ (state >> 31);
     }
 
     internal void Report(string what) => log?.Invoke(what);

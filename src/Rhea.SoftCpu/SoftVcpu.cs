@@ -18,8 +18,8 @@ public sealed class SoftVcpu : IVcpu
     private readonly Lock _queue = new();
     private readonly List<(nint Host, int Length)> _written = [];
     private readonly AutoResetEvent _wake = new(initialState: false);
-    private volatile bool _kicked, _intr, _nmi, _smi, _init, _startUp, _a20 = true, _a20Changed;
-    private volatile byte _startUpVector;
+    private volatile bool _kicked, _intr, _a20 = true, _a20Changed;
+    private PendingSignals _signals;
     private volatile int _waiting;
 
     internal SoftVcpu(SoftAccelerator accelerator, int index, IReadOnlyList<CpuidLeaf> model, IMachineBus bus)
@@ -38,7 +38,8 @@ public sealed class SoftVcpu : IVcpu
         {
             _cpu.Debugger.Resume();
             _cpu.TickClock?.Pause();
-            return _cpu.Debugger.Stops.SingleStep ? RunStep() : RunInside(budget);
+            _cpu.Head.Budget = budget;
+            return _cpu.Debugger.Stops.SingleStep ? RunStep() : RunInside(ref _cpu.Head.Budget);
         }
         catch (Exception fault)
         {
@@ -50,6 +51,8 @@ public sealed class SoftVcpu : IVcpu
             _inside.Exit();
         }
     }
+
+    public long BudgetLeft => _cpu.Head.Budget;
 
     public void Sleep()
     {
@@ -77,24 +80,7 @@ public sealed class SoftVcpu : IVcpu
 
     public void Signal(CpuSignal signal, byte vector = 0)
     {
-        switch (signal)
-        {
-            case CpuSignal.Nmi:
-                _nmi = true;
-                break;
-            case CpuSignal.Smi:
-                _smi = true;
-                break;
-            case CpuSignal.Init:
-                _startUp = false;
-                _init = true;
-                break;
-            default:
-                _startUpVector = vector;
-                _startUp = true;
-                break;
-        }
-
+        _signals.Send(signal, vector);
         Notice();
     }
 
@@ -105,7 +91,7 @@ public sealed class SoftVcpu : IVcpu
             into.State = _cpu.State;
             into.State.Rflags = _cpu.ReadRflags();
             into.State.Tsc = _cpu.TimeStamp;
-            (into.State.NmiPending, into.State.SmiPending, into.State.InitPending, into.State.InterruptPending) = (_nmi, _smi, _init, _intr);
+            (into.State.NmiPending, into.State.SmiPending, into.State.InitPending, into.State.InterruptPending) = (_signals.Nmi, _signals.Smi, _signals.Init, _intr);
         }
     }
 
@@ -114,8 +100,8 @@ public sealed class SoftVcpu : IVcpu
         using (_inside.EnterScope())
         {
             _cpu.State = from.State;
-            (_nmi, _smi, _init) = (from.State.NmiPending, from.State.SmiPending, from.State.InitPending);
-            _startUp = false;
+            (_signals.Nmi, _signals.Smi, _signals.Init) = (from.State.NmiPending, from.State.SmiPending, from.State.InitPending);
+            _signals.StartUp = false;
             _a20 = from.State.A20;
             _cpu.TimeStamp = from.State.Tsc;
             _cpu.WriteRflags(from.State.Rflags);
@@ -194,7 +180,7 @@ public sealed class SoftVcpu : IVcpu
         _cpu.Attention = true;
     }
 
-    private VcpuStop RunInside(long budget)
+    private VcpuStop RunInside(ref long budget)
     {
         while (true)
         {
@@ -210,7 +196,8 @@ public sealed class SoftVcpu : IVcpu
     /// <summary>One instruction, or the delivery of its exception, for a debugger.</summary>
     private VcpuStop RunStep()
     {
-        VcpuStop stop = RunInside(1);
+        _cpu.Head.Budget = 1;
+        VcpuStop stop = RunInside(ref _cpu.Head.Budget);
         if (stop != VcpuStop.BudgetSpent) return stop;
         _cpu.Debugger.OnStep();
         return VcpuStop.DebugTrap;
@@ -231,10 +218,17 @@ public sealed class SoftVcpu : IVcpu
             return VcpuStop.Kicked;
         }
 
+        if (_cpu.Yields)
+        {
+            _cpu.Yields = false;
+            _cpu.Attention = true;
+            return VcpuStop.Yielded;
+        }
+
         if (_cpu.Debugger.Hit is not null) return VcpuStop.DebugTrap;
         if (state.Injected.Any && !DeliverInjected(ref state)) return VcpuStop.TripleFault;
-        if (_init && !state.Smm) Initialize(ref state);
-        if (_startUp && state.Activity != CpuActivity.Running) StartUp();
+        if (_signals.Init && !state.Smm) Initialize(ref state);
+        if (_signals.StartUp && state.Activity != CpuActivity.Running) StartUp();
         if (state.Activity == CpuActivity.WaitForSipi) return null;
         return _cpu.TrapsHeld || _cpu.Debugger.Stops.SingleStep ? Postpone() : AttendEvents(ref state);
     }
@@ -265,14 +259,14 @@ public sealed class SoftVcpu : IVcpu
 
         if (_cpu.InterruptsHeld) return Postpone();
         var done = true;
-        if (_smi && !state.Smm)
+        if (_signals.Smi && !state.Smm)
         {
-            _smi = false;
+            _signals.Smi = false;
             SystemManagement.Enter(_cpu);
         }
-        else if (_nmi && !state.NmiBlocked)
+        else if (_signals.Nmi && !state.NmiBlocked)
         {
-            _nmi = false;
+            _signals.Nmi = false;
             state.Activity = CpuActivity.Running;
             state.NmiBlocked = true;
             done = Delivery.Interrupt(_cpu, (byte)ExceptionVector.Nmi);
@@ -285,7 +279,7 @@ public sealed class SoftVcpu : IVcpu
             done = Delivery.Interrupt(_cpu, (byte)vector);
         }
 
-        if (_smi || _nmi || _intr) _cpu.Attention |= WouldDeliver();
+        if (_signals.Smi || _signals.Nmi || _intr) _cpu.Attention |= WouldDeliver();
         return done ? null : VcpuStop.TripleFault;
     }
 
@@ -296,13 +290,13 @@ public sealed class SoftVcpu : IVcpu
         return null;
     }
 
-    private bool WouldDeliver() => (_smi && !_cpu.State.Smm) || (_nmi && !_cpu.State.NmiBlocked)
+    private bool WouldDeliver() => (_signals.Smi && !_cpu.State.Smm) || (_signals.Nmi && !_cpu.State.NmiBlocked)
         || (_intr && (_cpu.State.Rflags & Rflags.Interrupt) != 0);
 
     private bool Woken()
     {
         CpuActivity activity = _cpu.State.Activity;
-        if (_init || _startUp || _waiting != 0) return true;
+        if (_signals.Init || _signals.StartUp || _waiting != 0) return true;
         return activity != CpuActivity.WaitForSipi && WouldDeliver();
     }
 
@@ -339,7 +333,7 @@ public sealed class SoftVcpu : IVcpu
 
     private void Initialize(ref CpuState state)
     {
-        _init = false;
+        _signals.Init = false;
         _accelerator.Execution?.Resetting(_cpu.Index, in state);
         SystemReset.Init(_cpu);
         _cpu.Mmu.Flush();
@@ -349,7 +343,7 @@ public sealed class SoftVcpu : IVcpu
 
     private void StartUp()
     {
-        _startUp = false;
-        SystemReset.StartUp(_cpu, _startUpVector);
+        _signals.StartUp = false;
+        SystemReset.StartUp(_cpu, _signals.StartUpVector);
     }
 }

@@ -4,6 +4,7 @@ using System.Text;
 using Rhea.Boards.Firmware;
 using Rhea.Core.Config;
 using Rhea.Hypervisors.Kvm;
+using Rhea.Hypervisors.Xen;
 
 namespace Rhea;
 
@@ -21,7 +22,8 @@ public static class Doctor
         var report = new StringBuilder();
         report.AppendLine(CultureInfo.InvariantCulture, $"host\n  {RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processor(s)");
         report.AppendLine("accelerators");
-        Say(report, "kvm", KvmHost.Problem);
+        Say(report, "kvm", KvmHost.Problem ?? (KvmHost.HasHardware ? null : "works, but without hardware for it: not chosen unless -accel kvm asks for it"));
+        Say(report, "xen", XenHost.Problem);
         bool translates = RuntimeInformation.ProcessArchitecture == Architecture.X64;
         Say(report, "tcg", translates ? null : "works, but interprets: it translates on x86-64 hosts only");
         report.AppendLine("firmware");

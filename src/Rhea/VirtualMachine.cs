@@ -14,8 +14,11 @@ using Rhea.Core.Diagnostics;
 using Rhea.Core.Machines;
 using Rhea.Core.Memory;
 using Rhea.Core.Monitor;
+using Rhea.Core.State;
+using Rhea.Core.Time;
 using Rhea.Devices;
 using Rhea.Host;
+using Rhea.SoftCpu;
 using Rhea.X86.Cpuid;
 
 namespace Rhea;
@@ -33,6 +36,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly Migration _migration;
+    private readonly MachineOptions _options;
     private CharBackends? _chardevs;
     private Thread? _thread;
     private bool _tripleFaulted; // on the machine's thread
@@ -45,7 +49,7 @@ public sealed class VirtualMachine : IDisposable
         _accelerator = Accelerators.Open(config, log);
         try
         {
-            Machine = PcI440fx.Build(config, new BoardHost(_accelerator, _clock, new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));
+            Machine = PcI440fx.Build(config, new BoardHost(_accelerator, TimeOf(config), new HostRam(config.Switches.DumpGuestCore, config.Switches.MemMerge), log, OpenBackends));
         }
         catch (Exception error)
         {
@@ -55,7 +59,7 @@ public sealed class VirtualMachine : IDisposable
             throw;
         }
 
-        Machine.EndsOnReset = config.NoReboot;
+        Machine.EndsOnReset = config.NoReboot || _accelerator.EndsOnReset;
         Machine.EndsOnPowerOff = !config.NoShutdown;
         Machine.OnWatchdog = Enum.Parse<WatchdogAction>(config.OnWatchdog.Replace("-", "", StringComparison.Ordinal), ignoreCase: true);
         Machine.OnPanic = config.OnPanic switch
@@ -71,7 +75,9 @@ public sealed class VirtualMachine : IDisposable
         Machine.TripleFaulted += OnTripleFault;
         Monitored monitored = (Monitors.Of(Machine, config, DeviceCatalog.All) with { Accelerator = _accelerator.Name })
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
-        monitored = monitored with { Services = [.. monitored.Services, _migration = new Migration(Machine)] };
+        monitored = monitored with { Services = [.. monitored.Services, _migration = new Migration(Machine, line => log(LogLevel.Warning, line))] };
+        _options = monitored.Service<MachineOptions>();
+        if (config.Options.Count > 0) Machine.Configuration = () => new SavedConfiguration(Environment.CurrentDirectory, _options.Words, MediaNow());
         if (config.Incoming is not null) Machine.ExpectIncoming();
         foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
         if (config.Gdb is { } gdb) _ = new GdbServer(monitored, _chardevs!.ForMonitor(gdb));
@@ -110,7 +116,7 @@ public sealed class VirtualMachine : IDisposable
         if (Configuration.Incoming is { } address and not "defer") Machine.Request(() => Receive(address)); // which may end the machine
         _thread = new Thread(Main) { IsBackground = true, Name = "machine" };
         _thread.Start();
-        turns.Task.Wait(); // from now on what others want of the machine is done on that thread
+        Task.WaitAny(turns.Task, Ended); // from now on what others want of the machine is done on that thread; a monitor may have ended it already
     }
 
     public void Pause() => Machine.Invoke(() => Machine.Stop());
@@ -195,6 +201,11 @@ public sealed class VirtualMachine : IDisposable
         return bytes;
     }
 
+    /// <summary>A hypervisor's guest reads the host's own counter, so its time is the host's.</summary>
+    private IHostClock TimeOf(MachineConfig config) => config.InstructionTime is { } time
+        ? new InstructionClock(_clock, time)
+        : _accelerator is SoftAccelerator ? new PacedClock(_clock) : _clock;
+
     public void Dispose()
     {
         _stop.Cancel();
@@ -273,9 +284,14 @@ public sealed class VirtualMachine : IDisposable
 
     private void OnHappened(MachineEvent happened)
     {
+        if (happened is ShutdownEvent { Guest: true } ended) _accelerator.GuestEnded(restart: ended.Reason == "guest-reset");
+        if (happened is DeviceDeletedEvent { Device: { } id }) _options.Unplug(id);
         if (happened is not ResumedEvent) return;
         foreach (BlockBackend drive in _block.Drives.Values) drive.Resume();
     }
+
+    private Dictionary<string, string?> MediaNow() =>
+        _block.Drives.Values.Where(drive => drive.IsRemovable).ToDictionary(drive => drive.Id, drive => drive.MediumFile);
 
     /// <summary>Said when it ends the machine, and the first time it resets it: some guests restart themselves so.</summary>
     private void OnTripleFault(TripleFault fault)

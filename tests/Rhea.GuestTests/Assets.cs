@@ -20,6 +20,17 @@ internal static class Assets
 
     public static string Xen => Guest("xen/xen");
 
+    /// <summary>For the cloud kernel, with stress-ng in it.</summary>
+    public static string StressInitrd => Guest("stress/initrd.gz");
+
+    /// <summary>For the cloud kernel, with a C compiler in it and something to compile in <c>/work</c>.</summary>
+    public static string CompilerInitrd => Guest("gcc/initrd.gz", "./test all");
+
+    public static string Dom0 => Guest("dom0/initrd.gz");
+
+    /// <summary>A folder with Xen's toolstack, as it is below /.</summary>
+    public static string Xl => Path.GetFullPath(Path.Combine(Guest("xl/usr/lib/xen-4.17/bin/xl"), "../../../../.."));
+
     public static string GrubCd => Installed("/usr/lib/grub-rescue/grub-rescue-cdrom.iso", "grub-rescue-pc");
 
     /// <summary>A file of a Debian package.</summary>

@@ -31,6 +31,9 @@ public class BadInputTests
         { "-machine pc,acpi=perhaps", "acpi" },
         { "-accel nosuchaccel", "nosuchaccel" },
         { "-boot order=q", "q" },
+        { "-icount shift=99", "Invalid shift value '99'" },
+        { "-icount auto,sleep=off", "shift=auto and sleep=off are incompatible" },
+        { "-seed many", "Invalid seed number: many" },
         { "-netdev user,id=n", "netdev" },
     };
 

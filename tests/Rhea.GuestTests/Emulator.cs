@@ -80,6 +80,9 @@ internal sealed partial class Emulator : IAsyncDisposable
         ["-m", "256", "-display", "none", "-serial", "stdio", "-nic", "none", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
         "-append", $"console=ttyS0 quiet panic=-1 -- {script}", .. options]);
 
+    /// <summary>A script for the end of a kernel's command line: Linux gives init 32 words at most, and a word with = in it goes into the environment.</summary>
+    public static string InFewWords(string script) => $"echo {Convert.ToBase64String(Encoding.ASCII.GetBytes(script.PadRight((script.Length + 2) / 3 * 3)))}|base64 -d|sh";
+
     /// <summary>Starts rhea on a terminal of its own, and says afterwards whether the terminal's settings are what they were.</summary>
     /// <remarks>The terminal is util-linux's <c>script</c>: what is typed here is typed there, what it shows is <see cref="Output"/>.</remarks>
     public static Emulator OnTerminal(params string[] arguments)
@@ -148,9 +151,8 @@ internal sealed partial class Emulator : IAsyncDisposable
     {
         if (_monitor is null)
         {
-            await Until(() => File.Exists(_folder["monitor"]), "the monitor's socket");
             _monitor = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-            await _monitor.ConnectAsync(new UnixDomainSocketEndPoint(_folder["monitor"]));
+            await Until(() => Connects(_monitor, _folder["monitor"]), "the monitor's socket");
             await Prompt(_monitor);
         }
 
@@ -158,6 +160,20 @@ internal sealed partial class Emulator : IAsyncDisposable
         string answer = await Prompt(_monitor);
         int echo = answer.IndexOf('\n', StringComparison.Ordinal);
         return answer[(echo + 1)..].Replace("\r", "", StringComparison.Ordinal);
+    }
+
+    /// <summary>False while there is no such socket, or nobody listens to it yet.</summary>
+    private static bool Connects(Socket socket, string path)
+    {
+        try
+        {
+            socket.Connect(new UnixDomainSocketEndPoint(path));
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Types on the emulator's standard input.</summary>

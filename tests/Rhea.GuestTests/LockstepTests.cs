@@ -39,6 +39,7 @@ public class LockstepTests
         }
 
         Assert.Equal(interpreted.Ended, translated.Ended);
+        Assert.Matches(@"unchecked loops +[1-9]", translated.TranslatorReport);
         CompareMemory(interpreted, translated);
     }
 
@@ -85,6 +86,8 @@ public class LockstepTests
         }
 
         public CpuRegisters Registers { get; } = new(0);
+
+        public string TranslatorReport => ((SoftVcpu)_processor).TranslatorReport() ?? "";
 
         /// <summary>The guest stopped itself.</summary>
         public bool Ended { get; private set; }

@@ -40,10 +40,37 @@ public class QemuStreamTests
     {
         using TemporaryFolder folder = Assets.Folder();
         string[] machine = [.. Options, .. Drives(folder), "-serial"];
-        await RunInQemu(moment, machine, folder["stream"]);
+        await using Emulator qemu = Qemu(machine);
+        if (moment == "firmware") await qemu.WaitForScreen("SeaBIOS"); // it has its tables: QEMU makes them anew until they are first read, and here they are other ones
+        if (moment == "kernel") await qemu.WaitFor("PCI: Using configuration type 1");
+        if (moment == "drivers") await qemu.WaitFor("all-busy");
+        await Compare(qemu, machine, folder);
+    }
+
+    /// <summary>One guest, saved again and again between two of its interrupts.</summary>
+    [Fact]
+    public async Task A_hundred_moments_of_a_busy_guest()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1", "takes minutes (./test all)");
+        using TemporaryFolder folder = Assets.Folder();
+        string[] machine = [.. Options, .. Drives(folder), "-watchdog-action", "none", "-serial"];
+        await using Emulator qemu = Qemu(machine);
+        await qemu.WaitFor("all-busy");
+        for (var i = 0; i < 100; i++)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(50 + (i * 37 % 200)), TestContext.Current.CancellationToken);
+            await Compare(qemu, machine, folder);
+            await qemu.Monitor("cont");
+        }
+    }
+
+    /// <summary>Saves the guest, loads it here and in another QEMU, reads all registers of both, and saves both once more.</summary>
+    private static async Task Compare(Emulator saved, string[] machine, TemporaryFolder folder)
+    {
+        await saved.Monitor($"migrate \"exec:cat > {folder["stream"]}\"");
         byte[] stream = await File.ReadAllBytesAsync(folder["stream"], TestContext.Current.CancellationToken);
 
-        using VirtualMachine pc = VirtualMachine.Create([.. machine, "null"]);
+        using VirtualMachine pc = VirtualMachine.Create(["-accel", "tcg", .. machine, "null"]);
         pc.Machine.Load(new MemoryStream(stream));
         AssertSame(new QemuStream(stream), Saved(pc.Machine));
 
@@ -67,22 +94,9 @@ public class QemuStreamTests
         AssertSame(new QemuStream(await File.ReadAllBytesAsync(folder["after"], TestContext.Current.CancellationToken)), Saved(pc.Machine), NotOfTheGuest);
     }
 
-    /// <summary>Boots, and saves at the given moment.</summary>
-    private static async Task RunInQemu(string moment, string[] machine, string stream)
-    {
-        string[] kernel =
-        [
-            "-kernel", Assets.PaeKernel, "-initrd", Assets.PaeInitrd, "-fw_cfg", $"name=opt/script,string={Script.Replace(",", ",,", StringComparison.Ordinal)}",
-            "-append", "console=ttyS0 panic=-1 -- modprobe qemu_fw_cfg;. /sys/firmware/qemu_fw_cfg/by_name/opt/script/raw",
-        ];
-        await using Emulator qemu = Emulator.Qemu([.. machine, "stdio", .. kernel, .. Emulator.WithMonitor]);
-        if (moment == "firmware") await qemu.WaitForScreen("SeaBIOS"); // it has its tables: QEMU makes them anew until they are first read
-        if (moment == "kernel") await qemu.WaitFor("PCI: Using configuration type 1");
-        if (moment == "drivers") await qemu.WaitFor("all-busy");
-        await qemu.Monitor($"migrate \"exec:cat > {stream}\"");
-        await qemu.Monitor("quit");
-        await qemu.Exit();
-    }
+    private static Emulator Qemu(string[] machine) => Emulator.Qemu([.. machine, "stdio", .. Emulator.WithMonitor,
+        "-kernel", Assets.PaeKernel, "-initrd", Assets.PaeInitrd, "-fw_cfg", $"name=opt/script,string={Script.Replace(",", ",,", StringComparison.Ordinal)}",
+        "-append", "console=ttyS0 panic=-1 -- modprobe qemu_fw_cfg;. /sys/firmware/qemu_fw_cfg/by_name/opt/script/raw"]);
 
     private static string[] Drives(TemporaryFolder folder)
     {
@@ -125,7 +139,7 @@ public class QemuStreamTests
             if (free.Length == 0 && !asks && theirs.Sections[key] != ours.Sections[key]) Assert.Fail(Difference(key, there, here));
             Assert.Equal(there.Length, here.Length);
             for (var i = 0; i < there.Length; i++)
-                if (there[i] != here[i] && !asks && !free.Any(name => there[i].Contains(name, StringComparison.Ordinal))) Assert.Fail(Difference(key, there, here)); // of many lines, and only then
+                if (there[i] != here[i] && !asks && !free.Any(name => there[i].Contains(name, StringComparison.Ordinal)) && !IsRaisedAgain(theirs, key, there[i], here[i])) Assert.Fail(Difference(key, there, here)); // of many lines, and only then
         }
 
         Assert.Equal(theirs.Ram.Keys.Order(StringComparer.Ordinal), ours.Ram.Keys.Order(StringComparer.Ordinal));
@@ -135,6 +149,25 @@ public class QemuStreamTests
     /// <summary>QEMU's processor has still to ask its APIC whether there is an interrupt (POLL, 10h); here it knows.</summary>
     private static bool IsAsking(string key, string[] fields) =>
         key.StartsWith("cpu_common", StringComparison.Ordinal) && fields.Any(field => field.StartsWith("interrupt_request", StringComparison.Ordinal) && field[^2] == '1');
+
+    /// <summary>
+    /// QEMU's I/O APIC takes each word of a device that its line is up for another edge, so that after a read of the device the vector
+    /// waits again. Here, and in the 82093AA, a line has to go down first.
+    /// </summary>
+    private static bool IsRaisedAgain(QemuStream qemu, string key, string theirs, string ours)
+    {
+        const uint Levels = 0x8000, Masked = 0x1_0000;
+        if (!key.StartsWith("apic", StringComparison.Ordinal) || !theirs.StartsWith("irr[", StringComparison.Ordinal)) return false;
+        int word = theirs["irr[".Length] - '0';
+        uint there = Convert.ToUInt32(theirs[^8..], 16), here = Convert.ToUInt32(ours[^8..], 16), edges = 0;
+        foreach (string pin in qemu.Explain("ioapic#0 v3").Where(field => field.StartsWith("ioredtbl", StringComparison.Ordinal)))
+        {
+            var entry = Convert.ToUInt32(pin[^8..], 16);
+            if ((entry & (Levels | Masked)) == 0 && (entry & 0xFF) >> 5 == word) edges |= 1u << (int)(entry & 0x1F);
+        }
+
+        return (here & ~there) == 0 && (there & ~here & ~edges) == 0;
+    }
 
     private static string Difference(string key, string[] theirs, string[] ours) =>
         $"{key}\n{string.Join('\n', theirs.Except(ours).Select(line => $"in QEMU {line}").Concat(ours.Except(theirs).Select(line => $"here    {line}")))}";

@@ -25,7 +25,7 @@ public class StateFormatTests
 
     private static byte[] SavedHere()
     {
-        using VirtualMachine machine = VirtualMachine.Create(Options);
+        using VirtualMachine machine = VirtualMachine.Create(["-accel", "tcg", .. Options]);
         var stream = new MemoryStream();
         machine.Machine.Save(stream);
         return stream.ToArray();

@@ -22,17 +22,18 @@ public sealed record CommandLine(MachineConfig Machine, ProcessConfig Process, s
             if (!word.StartsWith('-'))
             {
                 draft.Spelled(word, () => DriveOptions.AddImage(draft, word, index: 0, "disk"));
+                draft.Options.Add(word);
                 continue;
             }
 
             Option option = OptionTable.Find(word[(word.StartsWith("--", StringComparison.Ordinal) ? 2 : 1)..]) ?? throw Unknown(word);
-            if (option.Argument is null) draft.Spelled(word, () => option.Apply(draft, ""));
-            else if (++i < arguments.Count) draft.Spelled($"{word} {arguments[i]}", () => option.Apply(draft, arguments[i]));
+            if (option.Argument is null) draft.Read(option, word, null);
+            else if (++i < arguments.Count) draft.Read(option, word, arguments[i]);
             else throw new ConfigException($"{word}: requires an argument");
         }
 
         if (draft.Answer is null) Defaults.Complete(draft);
-        return new CommandLine(draft.Machine, draft.Process, draft.Answer, draft.Warnings);
+        return new CommandLine(draft.Machine with { Options = draft.Options }, draft.Process, draft.Answer, draft.Warnings);
     }
 
     private static ConfigException Unknown(string word) => new(OptionTable.Nearest(word.TrimStart('-')) is { } nearest

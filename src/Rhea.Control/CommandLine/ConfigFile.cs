@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Rhea.Core;
+using Rhea.Core.Config;
 
 namespace Rhea.Control.CommandLines;
 
@@ -45,11 +46,11 @@ internal static partial class ConfigFile
             {
                 Apply(draft, group, keys);
                 group = header.Groups["group"].Value;
-                keys = header.Groups["id"] is { Success: true } id ? [$"id={Escape(id.Value)}"] : [];
+                keys = header.Groups["id"] is { Success: true } id ? [$"id={KeyValues.Escape(id.Value)}"] : [];
             }
             else if (group is not null && Setting().Match(line) is { Success: true } setting)
             {
-                keys.Add($"{setting.Groups["key"].Value}={Escape(setting.Groups["value"].Value)}");
+                keys.Add($"{setting.Groups["key"].Value}={KeyValues.Escape(setting.Groups["value"].Value)}");
             }
             else
             {
@@ -66,10 +67,8 @@ internal static partial class ConfigFile
         string name = OptionOf.GetValueOrDefault(group, group);
         Option option = OptionTable.Find(name) is { Argument: not null } found ? found : throw new ConfigException($"There is no option group '{group}'");
         string text = string.Join(',', keys);
-        draft.Spelled($"-{name} {text}", () => option.Apply(draft, text));
+        draft.Read(option, $"-{name}", text);
     }
-
-    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 
     [GeneratedRegex("""^\[(?<group>[A-Za-z0-9_-]+)(?:\s+"(?<id>[^"]*)")?\]$""")]
     private static partial Regex Header();

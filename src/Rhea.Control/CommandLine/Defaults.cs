@@ -12,7 +12,7 @@ internal static class Defaults
 
     public static void Complete(Draft draft)
     {
-        draft.Spelled(draft.SmpSpelling, () => draft.Machine = draft.Machine with { Smp = ProcessorOptions.Topology(KeyValues.Of(null, draft.Smp)) });
+        draft.Spelled(draft.SmpSpelling, () => draft.Machine = draft.Machine with { Smp = ProcessorOptions.Topology(KeyValues.Of(null, draft.Smp)) with { EvenApicIds = draft.Machine.Switches.Movable } });
         CheckKernel(draft.Machine.Kernel);
         Drives(draft);
         Consoles(draft);

@@ -11,6 +11,7 @@ internal static class DisplayOptions
         new("nographic", null, "put the serial port and the monitor on this terminal", (draft, _) =>
             draft.Machine = draft.Machine with { NoGraphic = true, Switches = draft.Machine.Switches with { Graphics = false } }),
         new("vga", "std|none", "choose the display adapter", Vga),
+        new("vnc", "none", "show the guest's display to nobody over the network", Vnc),
     ];
 
     private static void Display(Draft draft, string text)
@@ -29,6 +30,12 @@ internal static class DisplayOptions
                 throw new ConfigException($"Parameter 'type' does not accept value '{type}'");
         }
 
+        draft.DisplayGiven = true;
+    }
+
+    private static void Vnc(Draft draft, string text)
+    {
+        if (text != "none") throw LaterOptions.NotYet("-vnc");
         draft.DisplayGiven = true;
     }
 

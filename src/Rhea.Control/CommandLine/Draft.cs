@@ -45,7 +45,19 @@ internal sealed class Draft(Catalogue catalogue)
     /// <summary>How deep in files that read files.</summary>
     public int Nesting { get; set; }
 
-    /// <summary>Reads one option; what is wrong with it is said after its text.</summary>
+    /// <summary>All that concerns the machine, as it would be written again: files of options are read and left out.</summary>
+    public List<string> Options { get; } = [];
+
+    /// <param name="option">Which.</param>
+    /// <param name="word">As the user wrote it: "-m", "--m".</param>
+    /// <param name="argument">Null for an option that takes none.</param>
+    public void Read(Option option, string word, string? argument)
+    {
+        if (!option.OnlyNow) Options.AddRange(argument is null ? [$"-{option.Name}"] : [$"-{option.Name}", argument]);
+        Spelled(argument is null ? word : $"{word} {argument}", () => option.Apply(this, argument ?? ""));
+    }
+
+    /// <summary>Does what is asked for by the text; what is wrong with it is said after its text.</summary>
     public void Spelled(string spelling, Action read)
     {
         string outer = Spelling;

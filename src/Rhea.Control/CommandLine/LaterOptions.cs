@@ -10,8 +10,8 @@ internal static class LaterOptions
         + "enable-sync-profile xen-attach xen-domid-restrict semihosting old-param";
 
     private const string WithArgument =
-        "numa add-fd set mem-path k audio audiodev blockdev mtdblock sd fsdev virtfs iscsi usbdevice spice rotate vnc acpitable netdev "
-        + "tpmdev pflash dtb compat overcommit seed xen-domid loadvm icount echr chroot runas "
+        "numa add-fd set mem-path k audio audiodev blockdev mtdblock sd fsdev virtfs iscsi usbdevice spice rotate acpitable netdev "
+        + "tpmdev pflash dtb compat overcommit echr chroot runas "
         + "sandbox trace plugin dump-vmstate object qtest qtest-log prom-env semihosting-config g";
 
     public static IReadOnlyList<Option> All { get; } =

@@ -12,11 +12,17 @@ internal static class MachineOptions
         new("M", "name", "", Machine),
         new("accel", "[accel=]accelerator[,prop[=value][,...]]", "choose what runs guest code ('-accel help' for a list)", Accelerator),
         new("enable-kvm", null, "run guest code with KVM: the same as -accel kvm", (draft, _) => Accelerator(draft, "kvm")),
+        new("xen-domid", "id", "be the device model of a Xen domain that xl has made (device_model_override in its configuration)", XenDomain),
         new("m", "[size=]megs", "give the guest this much memory; k, M, G and T may follow [default=128M]", Memory),
         new("no-acpi", null, "leave ACPI out: the same as -machine acpi=off", (draft, _) => Switch(draft, switches => switches with { Acpi = false })),
         new("no-hpet", null, "leave the HPET out: the same as -machine hpet=off", (draft, _) => Switch(draft, switches => switches with { Hpet = false })),
         new("no-fd-bootchk", null, "boot from a floppy disk without a boot signature too", (draft, _) => Switch(draft, switches => switches with { FloppyBootCheck = false })),
     ];
+
+    /// <summary>What xl calls the machine of an HVM guest: the default one, with as much memory below 4 GiB as xl puts there.</summary>
+    private const string XenFullVirtualization = "xenfv";
+
+    private const ulong XlRamBelow4G = 0xF000_0000;
 
     /// <summary>A switch of <c>-machine</c>, by QEMU's name.</summary>
     private static readonly (string Name, string Type, string Help, Action<Draft, string> Apply)[] Switches =
@@ -30,8 +36,10 @@ internal static class MachineOptions
         ("max-ram-below-4g", "size", "Most memory below 4 GiB", (draft, text) => MaxRamBelow4G(draft, text)),
         ("kernel-irqchip", "on|off|split", "Which interrupt controllers KVM has", BoardIrqChip),
         ("mem-merge", "bool", "The host may merge equal pages", (draft, text) => { bool on = OnOff("mem-merge", text); Switch(draft, switches => switches with { MemMerge = on }); }),
+        ("movable", "bool", "It can run on under any accelerator: no HPET, and local APICs numbered as Xen's", Movable),
         ("smbus", "bool", "There is a system management bus", (draft, text) => { bool on = OnOff("smbus", text); Switch(draft, switches => switches with { Smbus = on }); }),
         ("smm", "OnOffAuto", "Processors have a system management mode", (draft, text) => { bool on = OnOff("smm", text); Switch(draft, switches => switches with { Smm = on }); }),
+        ("suppress-vmdesc", "bool", "A saved machine has no description in it", (_, text) => OnOff("suppress-vmdesc", text)),
         ("usb", "bool", "There is a USB controller", (_, text) => { if (OnOff("usb", text)) throw LaterOptions.NotYet("usb=on"); }),
         ("vmport", "OnOffAuto", "There is a VMware port", (draft, text) => { bool on = OnOff("vmport", text); Switch(draft, switches => switches with { VmPort = on }); }),
     ];
@@ -44,6 +52,12 @@ internal static class MachineOptions
         {
             draft.Answer = List(draft.Catalogue.Machines);
             return;
+        }
+
+        if (type == XenFullVirtualization)
+        {
+            type = null;
+            Switch(draft, switches => switches with { MaxRamBelow4G = XlRamBelow4G, VmPort = false });
         }
 
         if (type is not null)
@@ -86,12 +100,25 @@ internal static class MachineOptions
         _ => throw new ConfigException($"Parameter '{key}' does not accept value '{text}'"),
     };
 
+    private static void Movable(Draft draft, string text)
+    {
+        bool on = OnOff("movable", text);
+        Switch(draft, switches => switches with { Movable = on, Hpet = switches.Hpet && !on });
+    }
+
     private static void MaxRamBelow4G(Draft draft, string text)
     {
         ulong size = KeyValues.Parse(null, $"max-ram-below-4g={text}").Size("max-ram-below-4g")!.Value;
         if (size > 4UL << 30)
             throw new ConfigException($"Machine option 'max-ram-below-4g={size}' expects size less than or equal to 4G");
         Switch(draft, switches => switches with { MaxRamBelow4G = size });
+    }
+
+    private static void XenDomain(Draft draft, string text)
+    {
+        if (!ushort.TryParse(text, out ushort domain)) throw new ConfigException($"Parameter 'xen-domid' does not accept value '{text}'");
+        draft.AccelGiven = true;
+        draft.Machine = draft.Machine with { Accelerators = [new AcceleratorConfig("xen", []) { Domain = domain }] };
     }
 
     private static void AcceleratorList(Draft draft, string text)
@@ -105,7 +132,7 @@ internal static class MachineOptions
         string name = keys.Take("accel") ?? throw new ConfigException("Parameter 'accel' is missing");
         if (name is "help" or "?")
         {
-            draft.Answer = "Accelerators supported by rhea:\ntcg\nsoft\nkvm\n";
+            draft.Answer = "Accelerators supported by rhea:\ntcg\nsoft\nkvm\nxen\n";
             return;
         }
 
@@ -114,7 +141,8 @@ internal static class MachineOptions
         {
             "tcg" or "soft" => Software(name, keys),
             "kvm" => new AcceleratorConfig(name, [.. keys.Left]) { IrqChip = IrqChip(keys.String("kernel-irqchip", "on")) },
-            "xen" or "qtest" => throw LaterOptions.NotYet($"accelerator {name}"),
+            "xen" => new AcceleratorConfig(name, [.. keys.Left]) { MapCache = keys.Size("map-cache") ?? 0 },
+            "qtest" => throw LaterOptions.NotYet($"accelerator {name}"),
             _ => throw new ConfigException($"invalid accelerator {name}"),
         };
         keys.RejectUnknown();

@@ -7,7 +7,9 @@ namespace Rhea.Control.Migration;
 
 /// <summary>The machine's move to somewhere else or from there: the last one, for there is one at a time.</summary>
 /// <remarks>The machine stands still while it is sent. Its methods run on the machine's thread.</remarks>
-public sealed class Migration(Machine machine)
+/// <param name="machine">The machine.</param>
+/// <param name="warn">Told before anything is sent what may keep the machine from going on elsewhere.</param>
+public sealed class Migration(Machine machine, Action<string> warn)
 {
     /// <summary>Null before the first.</summary>
     public MigrationStatus? Status { get; private set; }
@@ -22,6 +24,7 @@ public sealed class Migration(Machine machine)
     public void Send(string address) => Do(() =>
     {
         if (machine.State == RunState.InMigrate) throw new ConfigException("Guest is waiting for an incoming migration");
+        foreach (string peculiarity in machine.Peculiarities) warn($"this machine may not go on under another accelerator: {peculiarity}");
         using MigrationChannel channel = MigrationChannel.ForWriting(address);
         machine.Send(channel.Stream, channel.Complete);
     });

@@ -27,6 +27,12 @@ public static class MigrationCommands
     public static void MigrateIncoming(MonitorSession session, MachineConfig config, string uri) =>
         session.Monitored.Service<Migration>().Receive(uri, config.StartsPaused);
 
+    [HmpCommand("savevm", "file", "save the machine, with its configuration, to a file; disks are not in it")]
+    public static void SaveFile(Machine machine, string file) => SavedFile.Save(machine, file);
+
+    [HmpCommand("loadvm", "file", "bring the machine back to what it was when it was saved to the file")]
+    public static void LoadFile(Machine machine, string file) => SavedFile.Load(machine, file);
+
     [QmpCommand("query-migrate")]
     public static MigrationInfo Query(MonitorSession session)
     {

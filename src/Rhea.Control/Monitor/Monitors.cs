@@ -19,6 +19,7 @@ public static class Monitors
         {
             Events = Core.MonitorCommands.Events,
             DeviceTypes = devices,
+            Services = [new MachineOptions(config.Options)],
             Chardevs = [.. config.Chardevs.Select(chardev => new ChardevState(chardev.Id, Filename(chardev), FrontendOpen: true))],
         };
 

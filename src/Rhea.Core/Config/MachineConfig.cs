@@ -6,10 +6,19 @@ public sealed record MachineConfig
     /// <summary>A machine type of QEMU 7.2, aliases resolved.</summary>
     public string Type { get; init; } = "pc-i440fx-7.2";
 
+    /// <summary>The same as a command line, for whoever builds the machine again; empty when it was made without one.</summary>
+    public IReadOnlyList<string> Options { get; init; } = [];
+
     public MachineSwitches Switches { get; init; } = new();
 
     /// <summary>In order of preference; empty means the best that works here.</summary>
     public IReadOnlyList<AcceleratorConfig> Accelerators { get; init; } = [];
+
+    /// <summary><c>-icount</c>: time follows the instructions; null where it is the host's.</summary>
+    public InstructionTimeConfig? InstructionTime { get; init; }
+
+    /// <summary><c>-seed</c>: makes the processor's random numbers the same in every run; null for real ones.</summary>
+    public ulong? Seed { get; init; }
 
     public CpuConfig Cpu { get; init; } = new();
 
@@ -121,6 +130,9 @@ public sealed record MachineSwitches
     /// <summary>The host may keep equal pages once (KSM).</summary>
     public bool MemMerge { get; init; } = true;
 
+    /// <summary>Nothing in it is otherwise under another accelerator.</summary>
+    public bool Movable { get; init; }
+
     /// <summary>Bytes of RAM below 4 GiB at most; 0 is the board's own choice.</summary>
     public ulong MaxRamBelow4G { get; init; }
 }
@@ -137,8 +149,25 @@ public sealed record AcceleratorConfig(string Name, IReadOnlyList<KeyValuePair<s
     /// <summary>All processors take turns on one thread.</summary>
     public bool SingleThread { get; init; }
 
+    /// <summary>Bytes of a Xen domain's memory that may be mapped here for long; 0 leaves it to the accelerator.</summary>
+    public ulong MapCache { get; init; }
+
+    /// <summary>The Xen domain that is there already, made by a toolstack whose device model this is; null to make one.</summary>
+    public int? Domain { get; init; }
+
     /// <summary>Which interrupt controllers KVM has.</summary>
     public KernelIrqChip IrqChip { get; init; }
+}
+
+/// <summary><c>-icount</c>: how guest time follows the instructions that are executed.</summary>
+/// <param name="Shift">Each takes 2^Shift nanoseconds; where it adapts, at first.</param>
+public sealed record InstructionTimeConfig(int Shift)
+{
+    /// <summary>So much that guest time goes about as fast as the host's (<c>shift=auto</c>).</summary>
+    public bool Adapts { get; init; }
+
+    /// <summary>While all processors are halted time is the host's; else it jumps to the next timer at once (<c>sleep=off</c>).</summary>
+    public bool Sleeps { get; init; } = true;
 }
 
 /// <summary><c>kernel-irqchip=</c>: where the interrupt controllers are.</summary>
@@ -177,6 +206,9 @@ public sealed record SmpConfig
     public int Cores { get; init; } = 1;
 
     public int Threads { get; init; } = 1;
+
+    /// <summary>Local APICs have even numbers alone, as Xen's have.</summary>
+    public bool EvenApicIds { get; init; }
 }
 
 /// <summary>One <c>-drive</c> (<c>-hda</c>, <c>-cdrom</c>, … are spellings of it).</summary>

@@ -69,6 +69,12 @@ public sealed class Machine : IDisposable
     /// <summary>When a watchdog has waited in vain.</summary>
     public WatchdogAction OnWatchdog { get; set; } = WatchdogAction.Reset;
 
+    /// <summary>What in it is otherwise than under other accelerators, so that it may not go on there, in sentences.</summary>
+    public IReadOnlyList<string> Peculiarities { get; set; } = [];
+
+    /// <summary>How to build it again as it is now; null when nobody knows.</summary>
+    public Func<SavedConfiguration?> Configuration { get; set; } = () => null;
+
     /// <summary>A processor has shut down; whether that ends the machine or resets it comes after. On the loop's thread.</summary>
     public event Action<TripleFault>? TripleFaulted;
 
@@ -86,6 +92,7 @@ public sealed class Machine : IDisposable
                 while (_end is null && _requests.TryDequeue(out Action? request)) Serve(request);
                 if (_end is not null) break;
                 if (Loop.Fault is { } fault && State != RunState.InternalError) Fail(fault);
+                else if (Loop.Turns is { } turns && State == RunState.Running) turns.Turn();
                 else Loop.Turn();
             }
         }
@@ -255,7 +262,7 @@ public sealed class Machine : IDisposable
     {
         Loop.Drain();
         foreach (DeviceNode node in Parts.Devices.Values) node.Device.Saving();
-        MachineStream.Save(to, Type, new RamState(Parts.Blocks), Parts.Sections);
+        MachineStream.Save(to, Type, new RamState(Parts.Blocks), Parts.Sections, Configuration());
     }
 
     /// <summary>Into a machine built alike. Nothing runs, nothing fires, no line has an edge until all of it is in place.</summary>
@@ -372,12 +379,25 @@ public sealed class Machine : IDisposable
 
     private void OnStopped(Processor processor, VcpuStop why) => Request(() =>
     {
-        if (why == VcpuStop.TripleFault)
+        switch (why)
         {
-            if (processor.Vcpu.TripleFault is { } fault) TripleFaulted?.Invoke(fault);
-            Handle(new ShutdownRequest(ShutdownCause.TripleFault, ExitStatus.TripleFault));
+            case VcpuStop.TripleFault:
+                if (processor.Vcpu.TripleFault is { } fault) TripleFaulted?.Invoke(fault);
+                Handle(new ShutdownRequest(ShutdownCause.TripleFault, ExitStatus.TripleFault));
+                break;
+            case VcpuStop.PoweredOff:
+                Handle(new ShutdownRequest(ShutdownCause.PowerOff));
+                break;
+            case VcpuStop.Restarted:
+                Handle(new ShutdownRequest(ShutdownCause.Reset));
+                break;
+            case VcpuStop.Crashed:
+                Handle(new ShutdownRequest(ShutdownCause.GuestPanic));
+                break;
+            default:
+                Stop(why == VcpuStop.DebugTrap ? RunState.Debug : RunState.InternalError);
+                break;
         }
-        else Stop(why == VcpuStop.DebugTrap ? RunState.Debug : RunState.InternalError);
     });
 
     private void Handle(ShutdownRequest request)

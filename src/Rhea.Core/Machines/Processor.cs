@@ -27,6 +27,15 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
 
     public override StructType Section { get; } = new("cpu", 12, Oldest: 11);
 
+    /// <summary>It has no thread, and runs when its turn comes on the loop's.</summary>
+    internal bool SharesThread { get; set; }
+
+    /// <summary>Tells the clock whether its thread has something to do; null where time does not wait for it.</summary>
+    internal PacedClock.Runner? Runner { get; set; }
+
+    /// <summary>It is neither to park nor parked.</summary>
+    internal bool MayRun => _mayRun;
+
     /// <summary>Told, on the processor's thread, why it stopped by itself.</summary>
     internal Action<Processor, VcpuStop>? Stopped { get; set; }
 
@@ -59,7 +68,7 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
             Gate.PulseAll(_gate);
         }
 
-        if (_thread is not null) return;
+        if (_thread is not null || SharesThread) return;
         _thread = new Thread(Main) { IsBackground = true, Name = $"CPU {index}/{vcpu.GetType().Name}" };
         _thread.Start();
     }
@@ -81,7 +90,7 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
     {
         lock (_gate)
         {
-            while (!_parked) Gate.Wait(_gate);
+            while (!_parked && !SharesThread) Gate.Wait(_gate);
         }
     }
 
@@ -96,7 +105,10 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
     private void Main()
     {
         while (WaitForResume())
+        {
             while (_mayRun) Step();
+            Runner?.End();
+        }
     }
 
     /// <summary>Parked until it may run; false when it is to end. A pause that follows a resume at once finds it parked again.</summary>
@@ -120,13 +132,24 @@ public sealed class Processor(IVcpu vcpu, int index, uint signature) : Device, I
 
     private void Step()
     {
+        Runner?.Begin();
         VcpuStop stop = vcpu.Run();
+        if (stop != VcpuStop.Halted)
+        {
+            Note(stop);
+            return;
+        }
+
+        Runner?.End();
+        vcpu.Sleep();
+    }
+
+    /// <summary>The processor has stopped by itself, for this reason.</summary>
+    internal void Note(VcpuStop stop)
+    {
         switch (stop)
         {
-            case VcpuStop.Kicked or VcpuStop.BudgetSpent:
-                break;
-            case VcpuStop.Halted:
-                vcpu.Sleep();
+            case VcpuStop.Kicked or VcpuStop.BudgetSpent or VcpuStop.Yielded or VcpuStop.Halted:
                 break;
             default:
                 _mayRun = false;

@@ -14,6 +14,9 @@ public enum RunState
     [QmpName("postmigrate")]
     PostMigrate,
 
+    /// <summary>A saved state is being loaded.</summary>
+    RestoreVm,
+
     /// <summary>The guest has powered itself off and <c>-no-shutdown</c> keeps the machine.</summary>
     Shutdown,
     Suspended,
@@ -37,6 +40,7 @@ public static class RunStates
         RunState.PostMigrate => "postmigrate",
         RunState.GuestPanicked => "guest-panicked",
         RunState.InternalError => "internal-error",
+        RunState.RestoreVm => "restore-vm",
         RunState.IoError => "io-error",
         _ => state.ToString().ToLowerInvariant(),
     };

@@ -49,6 +49,9 @@ public sealed class ScatterList
         }
     }
 
+    /// <summary>The bytes of one piece, for a thread outside the machine lock, until they are let go.</summary>
+    public Held Hold(int piece) => new(_pieces[piece]);
+
     /// <summary>A part of the transfer.</summary>
     public ScatterList Slice(long offset, long length)
     {
@@ -90,5 +93,21 @@ public sealed class ScatterList
         foreach (Piece piece in _pieces) piece.Block?.MarkWritten(piece.Offset, piece.Length);
     }
 
-    private readonly record struct Piece(RamBlock? Block, ulong Offset, Memory<byte> Buffer, int Length);
+    /// <summary>Bytes that stay where they are until this is disposed of.</summary>
+    public readonly ref struct Held
+    {
+        private readonly Piece _piece;
+
+        internal Held(Piece piece)
+        {
+            _piece = piece;
+            Bytes = piece.Block is { } block ? block.Pin(piece.Offset, piece.Length) : piece.Buffer.Span;
+        }
+
+        public Span<byte> Bytes { get; }
+
+        public void Dispose() => _piece.Block?.Unpin(_piece.Offset, _piece.Length);
+    }
+
+    internal readonly record struct Piece(RamBlock? Block, ulong Offset, Memory<byte> Buffer, int Length);
 }

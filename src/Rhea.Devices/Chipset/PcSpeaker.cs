@@ -11,13 +11,16 @@ public sealed class PcSpeaker : Device
     private const int Counter = 2;
     private const byte GateBit = 0x01, DataBit = 0x02, RefreshBit = 0x10, OutputBit = 0x20;
 
-    private readonly I8254 _pit;
+    private readonly I8254? _pit;
     private bool _data;
     private byte _refresh; // the bit, in its place
 
-    public PcSpeaker(IsaSlot slot, I8254 pit)
+    /// <param name="slot">Its place on the board.</param>
+    /// <param name="pit">The timer; null when the hypervisor keeps it, and the port with it.</param>
+    public PcSpeaker(IsaSlot slot, I8254? pit)
     {
         _pit = pit;
+        if (pit is null) return;
         slot.MapPorts(0x61, new IoRegion("pcspk", 1, AccessSizes.Byte, (_, _) => Read(), (_, _, value) => Write((byte)value)));
     }
 
@@ -26,7 +29,7 @@ public sealed class PcSpeaker : Device
     public override StructType Section { get; } = new("pcspk", 1);
 
     /// <summary>In hertz; 0 is silence. A counter that makes no square wave, or one above hearing, makes no tone.</summary>
-    public int Tone => _data && _pit.Gate(Counter) && _pit.Programmed(Counter) is ( >= 60 and var count, 3) ? I8254.Hertz / count : 0;
+    public int Tone => _data && _pit is not null && _pit.Gate(Counter) && _pit.Programmed(Counter) is ( >= 60 and var count, 3) ? I8254.Hertz / count : 0;
 
     public override void Reset()
     {
@@ -41,12 +44,12 @@ public sealed class PcSpeaker : Device
     private uint Read()
     {
         _refresh ^= RefreshBit;
-        return (uint)((_pit.Gate(Counter) ? GateBit : 0) | (_data ? DataBit : 0) | (_refresh & RefreshBit) | (_pit.Output(Counter) ? OutputBit : 0));
+        return (uint)((_pit!.Gate(Counter) ? GateBit : 0) | (_data ? DataBit : 0) | (_refresh & RefreshBit) | (_pit!.Output(Counter) ? OutputBit : 0));
     }
 
     private void Write(byte value)
     {
         _data = (value & DataBit) != 0;
-        _pit.SetGate(Counter, (value & GateBit) != 0);
+        _pit!.SetGate(Counter, (value & GateBit) != 0);
     }
 }

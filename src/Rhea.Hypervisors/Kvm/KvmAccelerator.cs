@@ -56,6 +56,9 @@ public sealed class KvmAccelerator : IAccelerator
 
     public IRamProvider? Ram => null;
 
+    /// <summary>False where the kernel runs guests without it, as one does that has page tables alone for them.</summary>
+    public bool HasSmm { get; }
+
     public IReadOnlyList<CpuidLeaf> Supported => Cpuid.Supported;
 
     public KernelIrqChip IrqChip { get; }
@@ -64,8 +67,6 @@ public sealed class KvmAccelerator : IAccelerator
 
     internal bool HostsApic => IrqChip != KernelIrqChip.Off;
 
-    internal bool HasSmm { get; }
-
     internal bool HasXcrs { get; }
 
     internal bool HasGuestDebug { get; }
@@ -73,6 +74,9 @@ public sealed class KvmAccelerator : IAccelerator
     internal bool BlocksInterruptsWhileStepping { get; }
 
     internal int RunPageLength { get; }
+
+    /// <summary>Those that are in guest memory.</summary>
+    internal KvmBreakpoints Breakpoints { get; } = new();
 
     /// <summary>IA32_MCG_CAP; 0 when KVM has no machine checks.</summary>
     internal ulong MachineCheckCapabilities { get; }
@@ -89,8 +93,9 @@ public sealed class KvmAccelerator : IAccelerator
         if (kvm is null) throw new ConfigException(KvmHost.Explain(error));
         try
         {
-            int version = kvm.Try(KvmCall.GetApiVersion);
+            int version = kvm.Call(KvmCall.GetApiVersion);
             if (version != ApiVersion) throw new ConfigException($"KVM's interface has version {version}, only {ApiVersion} is known");
+            TryProcessor(kvm);
             return new KvmAccelerator(kvm, irqChip, log);
         }
         catch (HostException refused)
@@ -132,6 +137,16 @@ public sealed class KvmAccelerator : IAccelerator
     }
 
     internal void Report(string what) => _log(what);
+
+    /// <summary>In a machine of its own, while another accelerator may still be chosen: a processor that the kernel makes, and would run.</summary>
+    private static void TryProcessor(KvmFile kvm)
+    {
+        using KvmFile vm = kvm.Create(KvmCall.CreateVm, 0), vcpu = vm.Create(KvmCall.CreateVcpu, 0);
+        using KvmRunPage page = vcpu.MapRunPage(kvm.Call(KvmCall.GetVcpuMmapSize));
+        page.Run.ImmediateExit = 1;
+        int result = vcpu.Try(KvmCall.Run);
+        if (result is < 0 and not KvmFile.Interrupted) throw new HostException(-result);
+    }
 
     private int Check(KvmCapability capability) => _vm.Try(KvmCall.CheckExtension, (long)capability);
 

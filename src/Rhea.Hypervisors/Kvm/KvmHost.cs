@@ -16,17 +16,11 @@ public static class KvmHost
         }
     }
 
-    internal static string Explain(int error) => error switch
-    {
-        KvmFile.PermissionDenied => $"{Device} exists but may not be opened: add yourself to the group kvm",
-        KvmFile.NoSuchFile or KvmFile.NoDevice => HasVirtualization
-            ? $"there is no {Device}, though this processor offers virtualization: load the module kvm-amd or kvm-intel"
-            : $"there is no {Device}: this processor offers no virtualization here, so only the software CPU can run guests",
-        _ => $"{Device} could not be opened: {new Host.HostException(-error).Message}",
-    };
-
-    /// <summary>The processor says so itself, in the kernel's words for AMD's and Intel's.</summary>
-    private static bool HasVirtualization
+    /// <summary>
+    /// The processor runs guests by itself, in the kernel's words for AMD's and Intel's. A KVM without that (as one in a virtual machine, by page
+    /// tables alone) may be slower than the software processor, and does not run every guest.
+    /// </summary>
+    public static bool HasHardware
     {
         get
         {
@@ -41,4 +35,13 @@ public static class KvmHost
             }
         }
     }
+
+    internal static string Explain(int error) => error switch
+    {
+        KvmFile.PermissionDenied => $"{Device} exists but may not be opened: add yourself to the group kvm",
+        KvmFile.NoSuchFile or KvmFile.NoDevice => HasHardware
+            ? $"there is no {Device}, though this processor offers virtualization: load the module kvm-amd or kvm-intel"
+            : $"there is no {Device}: this processor offers no virtualization here, so only the software CPU can run guests",
+        _ => $"{Device} could not be opened: {new Host.HostException(-error).Message}",
+    };
 }

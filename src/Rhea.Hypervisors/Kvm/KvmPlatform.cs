@@ -47,7 +47,7 @@ internal sealed class KvmPlatform : IHostedPlatform
     public void SendMsi(ulong address, uint data)
     {
         var message = new KvmMsi { AddressLow = (uint)address, AddressHigh = (uint)(address >> 32), Data = data };
-        _vm.Call(KvmCall.SignalMsi, ref message);
+        _ = _vm.Try(KvmCall.SignalMsi, ref message); // the kernel refuses what reaches nobody
     }
 
     /// <summary>The kernel tells of the end of a level-triggered interrupt only for messages that it knows.</summary>

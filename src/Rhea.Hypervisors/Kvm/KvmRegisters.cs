@@ -1,14 +1,12 @@
-using System.Buffers.Binary;
 using Rhea.Core.Cpu;
+using static Rhea.Hypervisors.Record;
 
 namespace Rhea.Hypervisors.Kvm;
 
 /// <summary>Between KVM's structures and the canonical registers of a processor. Pure: no call is made here.</summary>
 internal static class KvmRegisters
 {
-    // The area of XSAVE (Intel SDM vol. 1, 13.4); its first 512 bytes are FXSAVE's (10.5.1).
-    private const int Control = 0, Status = 2, Tags = 4, Opcode = 6, InstructionPointer = 8, OperandPointer = 16, Mxcsr = 24,
-        StackRegisters = 32, XmmRegisters = 160, XstateBv = 512, YmmHigh = 576;
+    private const int XstateBv = 512, YmmHigh = 576; // of XSAVE's area, behind FXSAVE's (Intel SDM vol. 1, 13.4)
     private const ulong X87AndSse = 3, Avx = 4;
     private const uint PresentFlag = 1 << 15;
 
@@ -74,27 +72,9 @@ internal static class KvmRegisters
 
     public static void FetchExtended(ReadOnlySpan<byte> area, ref CpuState to)
     {
-        to.FpuControl = Word(area, Control);
-        to.FpuStatus = Word(area, Status);
-        to.FpuEmpty = (byte)~area[Tags];
-        to.FpuOpcode = Word(area, Opcode);
-        to.FpuInstruction = Quad(area, InstructionPointer);
-        to.FpuOperand = Quad(area, OperandPointer);
-        to.Mxcsr = BinaryPrimitives.ReadUInt32LittleEndian(area[Mxcsr..]);
-        int top = to.FpuStatus >> 11 & 7;
-        for (var i = 0; i < 8; i++)
-        {
-            int at = StackRegisters + (i * 16);
-            to.X87[(top + i) & 7] = new X87Register { Significand = Quad(area, at), SignExponent = Word(area, at + 8) };
-        }
-
+        FxsaveImage.Fetch(area, ref to);
         for (var i = 0; i < 16; i++)
-            for (var half = 0; half < 2; half++)
-            {
-                to.Vector[i][half] = Quad(area, XmmRegisters + (i * 16) + (half * 8));
-                to.Vector[i][half + 2] = Quad(area, YmmHigh + (i * 16) + (half * 8));
-            }
-
+            for (var half = 0; half < 2; half++) to.Vector[i][half + 2] = Quad(area, YmmHigh + (i * 16) + (half * 8));
         to.XstateBv = Quad(area, XstateBv);
     }
 
@@ -102,29 +82,9 @@ internal static class KvmRegisters
     public static void StoreExtended(in CpuState from, Span<byte> area)
     {
         area.Clear();
-        Put(area, Control, from.FpuControl);
-        Put(area, Status, from.FpuStatus);
-        area[Tags] = (byte)~from.FpuEmpty;
-        Put(area, Opcode, from.FpuOpcode);
-        Put(area, InstructionPointer, from.FpuInstruction);
-        Put(area, OperandPointer, from.FpuOperand);
-        BinaryPrimitives.WriteUInt32LittleEndian(area[Mxcsr..], from.Mxcsr);
-        int top = from.FpuStatus >> 11 & 7;
-        for (var i = 0; i < 8; i++)
-        {
-            int at = StackRegisters + (i * 16);
-            X87Register register = from.X87[(top + i) & 7];
-            Put(area, at, register.Significand);
-            Put(area, at + 8, register.SignExponent);
-        }
-
+        FxsaveImage.Store(in from, area);
         for (var i = 0; i < 16; i++)
-            for (var half = 0; half < 2; half++)
-            {
-                Put(area, XmmRegisters + (i * 16) + (half * 8), from.Vector[i][half]);
-                Put(area, YmmHigh + (i * 16) + (half * 8), from.Vector[i][half + 2]);
-            }
-
+            for (var half = 0; half < 2; half++) Put(area, YmmHigh + (i * 16) + (half * 8), from.Vector[i][half + 2]);
         Put(area, XstateBv, X87AndSse | (from.Xcr0 & Avx));
     }
 
@@ -154,12 +114,4 @@ internal static class KvmRegisters
     };
 
     private static Segment Fetch(in KvmTable from) => new() { Base = from.Base, Limit = from.Limit };
-
-    private static ushort Word(ReadOnlySpan<byte> area, int at) => BinaryPrimitives.ReadUInt16LittleEndian(area[at..]);
-
-    private static ulong Quad(ReadOnlySpan<byte> area, int at) => BinaryPrimitives.ReadUInt64LittleEndian(area[at..]);
-
-    private static void Put(Span<byte> area, int at, ushort value) => BinaryPrimitives.WriteUInt16LittleEndian(area[at..], value);
-
-    private static void Put(Span<byte> area, int at, ulong value) => BinaryPrimitives.WriteUInt64LittleEndian(area[at..], value);
 }

@@ -13,7 +13,8 @@ namespace Rhea.Hypervisors.Kvm;
 internal sealed class KvmVcpu : IVcpu
 {
     private const uint DebugEnable = 1, DebugSingleStep = 2, DebugHardwareBreakpoints = 0x2_0000, DebugBlockInterrupts = 0x10_0000;
-    private const int DebugRegisters = 4, DebugException = 1;
+    private const uint DebugSoftwareBreakpoints = 0x1_0000;
+    private const int DebugRegisters = 4, DebugException = 1, BreakpointException = 3;
     private const ushort RunInSmm = 1;
     private const ulong InterruptFlag = 0x200;
     private const uint ApicBaseMsr = 0x1B;
@@ -28,10 +29,12 @@ internal sealed class KvmVcpu : IVcpu
     private readonly Lock _signalling = new();
     private readonly ulong[] _general = new ulong[16];
     private nint _thread;                // 0 until it first runs, and after its end
-    private volatile bool _kicked, _intr, _nmi, _smi, _init, _startUp;
-    private volatile byte _startUpVector;
+    private volatile bool _kicked, _intr;
+    private PendingSignals _signals;
     private bool _unfinished;            // the last exit was an access whose instruction is not done
     private bool _generalFetched, _a20 = true;
+    private ulong[] _hardwareBreakpoints = [], _softwareBreakpoints = []; // in debug registers, and those that found no room there
+    private readonly List<ulong> _inserted = []; // of the latter: where they are in physical memory
     private CpuActivity _activity;       // where the local APICs are here: the kernel does not know it then
 
     public KvmVcpu(KvmAccelerator accelerator, KvmFile vm, int index, IReadOnlyList<CpuidLeaf> model, IMachineBus bus)
@@ -78,9 +81,11 @@ internal sealed class KvmVcpu : IVcpu
         get;
         set
         {
-            if (value.Breakpoints.Count + value.Watchpoints.Count > DebugRegisters)
-                throw new ConfigException($"KVM has {DebugRegisters} debug registers for breakpoints and watchpoints; with -accel tcg there is no limit");
+            if (value.Watchpoints.Count > DebugRegisters)
+                throw new ConfigException($"KVM has {DebugRegisters} debug registers for watchpoints; with -accel tcg there is no limit");
             field = value;
+            int registers = DebugRegisters - value.Watchpoints.Count;
+            (_hardwareBreakpoints, _softwareBreakpoints) = ([.. value.Breakpoints.Take(registers)], [.. value.Breakpoints.Skip(registers)]);
             SetDebug();
         }
     } = DebugStops.None;
@@ -93,6 +98,7 @@ internal sealed class KvmVcpu : IVcpu
         DebugHit = null;
         try
         {
+            InsertBreakpoints();
             while (true)
                 if (Attend() is { } before) return before;
                 else if (Enter() is { } after) return after;
@@ -101,6 +107,11 @@ internal sealed class KvmVcpu : IVcpu
         {
             _accelerator.Report($"KVM: processor {Index}: {(fault is HostException ? fault.Message : fault)}");
             return VcpuStop.InternalError;
+        }
+        finally
+        {
+            foreach (ulong physical in _inserted) _accelerator.Breakpoints.Remove(_bus, physical);
+            _inserted.Clear();
         }
     }
 
@@ -126,24 +137,8 @@ internal sealed class KvmVcpu : IVcpu
 
     public void Signal(CpuSignal signal, byte vector = 0)
     {
-        switch (signal)
-        {
-            case CpuSignal.Nmi:
-                _nmi = true;
-                break;
-            case CpuSignal.Smi:
-                _smi = true;
-                break;
-            case CpuSignal.Init:
-                _startUp = false;
-                _init = true;
-                break;
-            default:
-                _startUpVector = vector;
-                _startUp = true;
-                break;
-        }
-
+        if (signal == CpuSignal.Smi && !_accelerator.HasSmm) return; // a processor without the mode does not have the pin either
+        _signals.Send(signal, vector);
         Notice();
     }
 
@@ -171,6 +166,7 @@ internal sealed class KvmVcpu : IVcpu
 
         _msrs.Fetch(ref state);
         state.McgCap = _accelerator.MachineCheckCapabilities;
+        state.TscKilohertz = Math.Max(0, _file.Try(KvmCall.GetTscKhz));
         (state.A20, state.InterruptPending) = (_a20, _intr);
         ReadEvents(ref state);
         state.Activity = ReadActivity();
@@ -198,6 +194,7 @@ internal sealed class KvmVcpu : IVcpu
         }
 
         _file.Call(KvmCall.SetXsave, ref extended);
+        SetTscRate(state.TscKilohertz);
         _msrs.Store(ref state);
         _file.Call(KvmCall.SetDebugRegs, ref debug);
         WriteEvents(in state);
@@ -254,15 +251,15 @@ internal sealed class KvmVcpu : IVcpu
             return VcpuStop.Kicked;
         }
 
-        if (_nmi)
+        if (_signals.Nmi)
         {
-            _nmi = false;
+            _signals.Nmi = false;
             Deliver(KvmCall.Nmi);
         }
 
-        if (_smi)
+        if (_signals.Smi)
         {
-            _smi = false;
+            _signals.Smi = false;
             Deliver(KvmCall.Smi);
         }
 
@@ -272,8 +269,8 @@ internal sealed class KvmVcpu : IVcpu
             return null;
         }
 
-        if (_init) Initialize();
-        if (_startUp && _activity == CpuActivity.WaitForSipi) StartUp();
+        if (_signals.Init) Initialize();
+        if (_signals.StartUp && _activity == CpuActivity.WaitForSipi) StartUp();
         if (_activity == CpuActivity.Halted && Woken()) _activity = CpuActivity.Running;
         if (_activity != CpuActivity.Running) return VcpuStop.Halted;
         AttendPic();
@@ -417,20 +414,46 @@ internal sealed class KvmVcpu : IVcpu
         }
     }
 
-    private VcpuStop Trap(ref KvmRun run)
+    private VcpuStop? Trap(ref KvmRun run)
     {
         ulong pc = run.DebugPc, hit = run.DebugDr6;
+        if (run.DebugException == BreakpointException)
+        {
+            if (!_softwareBreakpoints.Contains(pc)) return GiveBreakpoint();
+            DebugHit = new DebugHit(pc, null);
+        }
+
         if (run.DebugException == DebugException)
         {
-            ulong[] addresses = [.. DebugStops.Breakpoints, .. DebugStops.Watchpoints.Select(watch => watch.Address)];
-            for (var i = 0; i < addresses.Length; i++)
+            for (var i = 0; i < _hardwareBreakpoints.Length + DebugStops.Watchpoints.Count; i++)
                 if ((hit >> i & 1) != 0)
-                    DebugHit = i < DebugStops.Breakpoints.Count
+                    DebugHit = i < _hardwareBreakpoints.Length
                         ? new DebugHit(pc, null)
-                        : new DebugHit(null, DebugStops.Watchpoints.ElementAt(i - DebugStops.Breakpoints.Count));
+                        : new DebugHit(null, DebugStops.Watchpoints.ElementAt(i - _hardwareBreakpoints.Length));
         }
 
         return VcpuStop.DebugTrap;
+    }
+
+    /// <summary>An INT3 of the guest's own.</summary>
+    private VcpuStop? GiveBreakpoint()
+    {
+        KvmVcpuEvents events = default;
+        _file.Call(KvmCall.GetVcpuEvents, ref events);
+        (events.ExceptionInjected, events.ExceptionPending, events.ExceptionNumber, events.ExceptionHasErrorCode) = (1, 0, BreakpointException, 0);
+        _file.Call(KvmCall.SetVcpuEvents, ref events);
+        return null;
+    }
+
+    /// <summary>Before it runs. One whose page is not there yet is tried again when it runs next.</summary>
+    private void InsertBreakpoints()
+    {
+        foreach (ulong linear in _softwareBreakpoints)
+        {
+            if (!TryTranslate(linear, out ulong physical)) continue;
+            if (_accelerator.Breakpoints.Insert(_bus, physical)) _inserted.Add(physical);
+            else if (Index == 0) _accelerator.Report($"there is no memory for a breakpoint at {linear:x}h, and KVM's {DebugRegisters} debug registers are taken");
+        }
     }
 
     private VcpuStop Fail(ref KvmRun run)
@@ -445,6 +468,13 @@ internal sealed class KvmVcpu : IVcpu
         KvmSregs system = default;
         _file.Call(KvmCall.GetRegs, ref registers);
         _file.Call(KvmCall.GetSregs, ref system);
+        ulong pc = system.Cs.Base + registers.Rip;
+        if (run.ExitReason == KvmExit.InternalError && _softwareBreakpoints.Contains(pc)) // a KVM without hardware cannot run an INT3 in long mode
+        {
+            DebugHit = new DebugHit(pc, null);
+            return VcpuStop.DebugTrap;
+        }
+
         _accelerator.Report($"KVM: processor {Index} at {system.Cs.Selector:x4}:{registers.Rip:x}: {what}");
         return VcpuStop.InternalError;
     }
@@ -455,10 +485,11 @@ internal sealed class KvmVcpu : IVcpu
         DebugStops stops = DebugStops;
         KvmGuestDebug debug = default;
         if (stops.SingleStep) debug.Control = DebugEnable | DebugSingleStep | (_accelerator.BlocksInterruptsWhileStepping ? DebugBlockInterrupts : 0);
-        if (stops.Breakpoints.Count + stops.Watchpoints.Count > 0) debug.Control |= DebugEnable | DebugHardwareBreakpoints;
+        if (_hardwareBreakpoints.Length + stops.Watchpoints.Count > 0) debug.Control |= DebugEnable | DebugHardwareBreakpoints;
+        if (_softwareBreakpoints.Length > 0) debug.Control |= DebugEnable | DebugSoftwareBreakpoints;
         var index = 0;
         ulong control = 0x400;
-        foreach (ulong address in stops.Breakpoints)
+        foreach (ulong address in _hardwareBreakpoints)
         {
             debug.DebugRegisters[index] = address;
             control |= 2UL << (2 * index++);
@@ -482,10 +513,10 @@ internal sealed class KvmVcpu : IVcpu
         _file.Call(KvmCall.GetVcpuEvents, ref events);
         state.InterruptShadow = events.InterruptShadow != 0;
         state.NmiBlocked = events.NmiMasked != 0;
-        state.NmiPending = events.NmiPending != 0 || _nmi;
+        state.NmiPending = events.NmiPending != 0 || _signals.Nmi;
         (state.Smm, state.SmiInsideNmi) = (events.Smm != 0, events.SmmInsideNmi != 0);
-        state.SmiPending = events.SmiPending != 0 || _smi;
-        state.InitPending = events.LatchedInit != 0 || _init;
+        state.SmiPending = events.SmiPending != 0 || _signals.Smi;
+        state.InitPending = events.LatchedInit != 0 || _signals.Init;
         state.SipiVector = (byte)events.SipiVector;
         state.Injected = new InjectedEvents
         {
@@ -503,7 +534,7 @@ internal sealed class KvmVcpu : IVcpu
     private void WriteEvents(in CpuState state)
     {
         const uint ValidNmiPending = 1, ValidSipiVector = 2, ValidShadow = 4, ValidSmm = 8;
-        (_nmi, _smi, _init, _startUp) = (false, false, !_accelerator.HostsApic && state.InitPending, false);
+        (_signals.Nmi, _signals.Smi, _signals.Init, _signals.StartUp) = (false, false, !_accelerator.HostsApic && state.InitPending, false);
         InjectedEvents injected = state.Injected;
         var events = new KvmVcpuEvents
         {
@@ -526,6 +557,16 @@ internal sealed class KvmVcpu : IVcpu
             ExceptionErrorCode = injected.ExceptionErrorCode,
         };
         _file.Call(KvmCall.SetVcpuEvents, ref events);
+    }
+
+    /// <summary>A guest from elsewhere keeps the rate of its time stamp counter where the hardware can scale it; 0 is unknown.</summary>
+    private void SetTscRate(long kilohertz)
+    {
+        const long Tolerance = 250; // parts in a million: what an operating system corrects by itself
+        int here = _file.Try(KvmCall.GetTscKhz);
+        if (kilohertz <= 0 || here <= 0 || Math.Abs(kilohertz - here) <= here * Tolerance / 1_000_000) return;
+        if (_file.Try(KvmCall.SetTscKhz, kilohertz) < 0 && Index == 0)
+            _accelerator.Report($"the guest's time stamp counter ran at {kilohertz} kHz, this host's runs at {here} and cannot be scaled: a guest that takes the time from it is wrong");
     }
 
     private CpuActivity ReadActivity()
@@ -554,7 +595,7 @@ internal sealed class KvmVcpu : IVcpu
 
     private void Initialize()
     {
-        _init = false;
+        _signals.Init = false;
         var registers = new CpuRegisters(Index);
         Read(registers);
         registers.Init(_signature);
@@ -564,15 +605,15 @@ internal sealed class KvmVcpu : IVcpu
 
     private void StartUp()
     {
-        _startUp = false;
+        _signals.StartUp = false;
         var registers = new CpuRegisters(Index);
         Read(registers);
-        registers.StartUp(_startUpVector);
+        registers.StartUp(_signals.StartUpVector);
         Write(registers);
         _activity = CpuActivity.Running;
     }
 
-    private bool Woken() => _init || _startUp || (_activity != CpuActivity.WaitForSipi && (_nmi || _smi || (_intr && _page.Run.IfFlag != 0)));
+    private bool Woken() => _signals.Init || _signals.StartUp || (_activity != CpuActivity.WaitForSipi && (_signals.Nmi || _signals.Smi || (_intr && _page.Run.IfFlag != 0)));
 
     private static byte Flag(bool on) => on ? (byte)1 : (byte)0;
 

@@ -26,11 +26,30 @@ internal unsafe struct Block
     /// <summary>Its translation uses the host's x87 unit.</summary>
     public bool NeedsX87;
 
+    /// <summary>Each memory access is checked by itself: checks of several at once have failed too often.</summary>
+    public bool ChecksAlone;
+    public byte FailedChecks;
+
+    /// <summary>How often a translation of code at this place went because the code changed, up to <see cref="MostDeaths"/>.</summary>
+    public byte Deaths;
+    public const int MostDeaths = 4;
+
     /// <summary>How often it was interpreted; negative when it is not to be translated.</summary>
     public int Runs;
 
+    /// <summary>How often it was interpreted right after itself: a loop.</summary>
+    public int Turns;
+
     /// <summary>Where its translation begins in the code memory, and where what leaves at once begins; 0 when there is none.</summary>
     public int Entry, StartStub;
+
+    /// <summary>What <c>info jit</c> tells of its translation: its linear address, its bytes, and, while they are counted, how often it has run.</summary>
+    public ulong Linear;
+    public int HostLength;
+    public long Executions;
+
+    /// <summary>How often it had the interpreter do an instruction, and left by a jump that was not linked.</summary>
+    public int Interpreted, Exits;
 
     /// <summary>Number of the last jump that was linked to it; 0 when there is none.</summary>
     public int Incoming;

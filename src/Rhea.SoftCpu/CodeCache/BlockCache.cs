@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Translator;
 
@@ -18,6 +19,7 @@ internal sealed unsafe class BlockCache : IDisposable
     private readonly byte* _arena = (byte*)NativeMemory.AlignedAlloc(ArenaBytes, 64);
     private readonly Block** _hash = (Block**)NativeMemory.AllocZeroed((nuint)sizeof(Block*) << HashBits);
     private readonly JumpEntry* _jumps = (JumpEntry*)NativeMemory.AllocZeroed((nuint)sizeof(JumpEntry) << JumpBits);
+    private readonly byte[] _deaths = new byte[1 << JumpBits]; // of translations, by a hash of the place
     private readonly Dictionary<nint, nint> _pages = []; // host page → its PageLinks
     private readonly nint _dead;
     private TranslatedCode? _translated;
@@ -65,10 +67,33 @@ internal sealed unsafe class BlockCache : IDisposable
         }
     }
 
+    /// <summary>The blocks that have run most, for those who look for what a guest spends its time with; empty when that is not counted.</summary>
+    public string HotBlocks()
+    {
+        const int shown = 20;
+        var counted = new List<(nint Block, long Executions)>();
+        for (nint bucket = 0; bucket < 1 << HashBits; bucket++)
+        {
+            for (Block* block = _hash[bucket]; block != null; block = block->HashNext)
+                if (block->Executions > 0) counted.Add(((nint)block, block->Executions));
+        }
+
+        if (counted.Count == 0) return "";
+        var text = new StringBuilder("hot blocks          instructions bytes  host bytes  executions   interpreted  left\n");
+        foreach ((nint at, long executions) in counted.OrderByDescending(item => item.Executions).Take(shown))
+        {
+            var block = (Block*)at;
+            text.Append(null, $"  {block->Linear:x16}  {block->Count,12} {block->Length,5}  {block->HostLength,10}  {executions,10}  {block->Interpreted,12}  {block->Exits,4}\n");
+        }
+
+        return text.ToString();
+    }
+
     public void Clear()
     {
         _used = 0;
         _pages.Clear();
+        Array.Clear(_deaths);
         NativeMemory.Clear(_hash, (nuint)sizeof(Block*) << HashBits);
         NativeMemory.Clear(_jumps, (nuint)sizeof(JumpEntry) << JumpBits);
         _translated?.Clear();
@@ -110,6 +135,7 @@ internal sealed unsafe class BlockCache : IDisposable
         _cpu.Accelerator.Execution?.Decoded(_cpu, linear, room->Length);
         if (!lasts) return room;
         _used += BlockDecoder.SizeOf(room);
+        room->Deaths = DeathsAt(host);
         room->HashNext = *bucket;
         *bucket = room;
         Link(room, host & ~0xFFF);
@@ -129,13 +155,20 @@ internal sealed unsafe class BlockCache : IDisposable
     private void Kill(Block* block)
     {
         block->Dead = true;
-        if (block->Entry != 0) _translated!.Unlink(block);
+        if (block->Entry != 0)
+        {
+            _translated!.Unlink(block);
+            DeathsAt(block->Host) = (byte)Math.Min(block->Deaths + 1, Block.MostDeaths);
+        }
+
         Op* ops = Block.Ops(block);
         for (var i = 0; i < block->Count; i++) ops[i].Handler = _dead;
         Block** at = Bucket(block->Host);
         while (*at != block) at = &(*at)->HashNext;
         *at = block->HashNext;
     }
+
+    private ref byte DeathsAt(nint host) => ref _deaths[(host ^ host >> JumpBits) & ((1 << JumpBits) - 1)];
 
     private Block** Bucket(nint host) => _hash + ((host ^ host >> HashBits) & ((1 << HashBits) - 1));
 

@@ -9,15 +9,21 @@ namespace Rhea.SoftCpu.CodeCache;
 /// </remarks>
 internal sealed class CodePages(RamBlock block)
 {
-    private const int ChunkBits = 6;
+    /// <summary>What one bit is for, in bytes.</summary>
+    public const int Chunk = 1 << ChunkBits;
 
-    private readonly ulong[] _pages = new ulong[block.Length >> RamBlock.PageBits];
+    public const int ChunkBits = 6;
+
+    private readonly ulong[] _pages = GC.AllocateArray<ulong>((int)(block.Length >> RamBlock.PageBits), pinned: true); // generated code reads it
 
     public RamBlock Block => block;
 
     public bool Contains(nint host) => (ulong)(host - block.HostAddress) < block.Length;
 
     public bool HasCode(ulong page) => Volatile.Read(ref _pages[page]) != 0;
+
+    /// <summary>The bits of a page. They do not move.</summary>
+    public ref ulong MarksOf(ulong page) => ref _pages[page];
 
     /// <summary>True when the page had no code before.</summary>
     public bool Mark(ulong offset, int length)

@@ -26,7 +26,7 @@ internal sealed unsafe class Cpu : IDisposable
 {
     private const int Alignment = 64;
 
-    private readonly byte[] _memory = GC.AllocateArray<byte>(HostX87.Length + FrameHead.Length + FrameOffset.Slots + AccessSlots.Length + Alignment, pinned: true);
+    private readonly byte[] _memory = GC.AllocateArray<byte>(HostX87.Length + FrameHead.Length + FrameOffset.End + Alignment, pinned: true);
     private readonly Frame* _frame;
     private readonly FrameHead* _head;
     private readonly HostX87* _hostX87;
@@ -141,6 +141,9 @@ internal sealed unsafe class Cpu : IDisposable
 
     /// <summary>How far the time stamp counter is ahead of guest time.</summary>
     public ulong TimeStampOffset { get; private set; }
+
+    /// <summary>The guest waits for a processor that shares this one's thread.</summary>
+    public bool Yields { get; set; }
 
     /// <summary>Current privilege level.</summary>
     public int Cpl { get; private set; }
@@ -387,11 +390,8 @@ internal sealed unsafe class Cpu : IDisposable
     }
 
     /// <summary>As <see cref="Update"/>, for LOCK: false when memory no longer held the value that was read, and nothing was written.</summary>
-    public bool TryUpdate<T>(T was, T value) where T : unmanaged
-    {
-        if (_update == null || sizeof(T) > 8) return Mmu.TryCommitWrite(_update, Bytes(ref was), Bytes(ref value));
-        return CompareExchange(_update, was, value);
-    }
+    public bool TryUpdate<T>(T was, T value) where T : unmanaged =>
+        _update != null ? Mmu.TryStore(_update, was, value) : Mmu.TryCommitWrite(was, value);
 
     /// <summary>Adds the segment's base and checks its limit and rights.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -534,11 +534,14 @@ internal sealed unsafe class Cpu : IDisposable
         TlbView view = Cpl == 3 ? TlbView.User
             : (state.Cr4 & Cr4.SupervisorAccess) != 0 && (state.Rflags & Rflags.AlignmentCheck) == 0 ? TlbView.SupervisorOnly : TlbView.Supervisor;
         bool aligned = Cpl == 3 && (state.Cr0 & Cr0.AlignmentMask) != 0 && (state.Rflags & Rflags.AlignmentCheck) != 0;
-        (nint read, nint write, ulong salt) = Mmu.Select(view, aligned);
-        _read = (TlbEntry*)read;
-        _write = (TlbEntry*)write;
-        (_head->ReadTable, _head->WriteTable, _head->Salt) = (read, write, salt);
+        TlbSelection tables = Mmu.Select(view, aligned);
+        _read = (TlbEntry*)tables.Read;
+        _write = (TlbEntry*)tables.Write;
+        (_head->ReadTable, _head->WriteTable, _head->GuardedTable, _head->MarksTable, _head->Salt) = (tables.Read, tables.Write, tables.Guarded, tables.Marks, tables.Salt);
     }
+
+    /// <summary>No jump knows any more where it led last.</summary>
+    public void ClearFarSlots() => new Span<byte>((byte*)_frame + FrameOffset.FarSlots, FarSlot.Length).Clear();
 
     private void ClearSlots() => new Span<byte>((byte*)_frame + FrameOffset.Slots, AccessSlots.Length).Clear();
 
@@ -562,14 +565,6 @@ internal sealed unsafe class Cpu : IDisposable
         && ((linear & (ulong)(size - 1)) == 0 || Refuse(ExceptionVector.GeneralProtection));
 
     private static Span<byte> Bytes<T>(ref T value) where T : unmanaged => MemoryMarshal.AsBytes(new Span<T>(ref value));
-
-    private static bool CompareExchange<T>(byte* at, T was, T value) where T : unmanaged => sizeof(T) switch
-    {
-        1 => Interlocked.CompareExchange(ref *at, Unsafe.BitCast<T, byte>(value), Unsafe.BitCast<T, byte>(was)) == Unsafe.BitCast<T, byte>(was),
-        2 => Interlocked.CompareExchange(ref *(ushort*)at, Unsafe.BitCast<T, ushort>(value), Unsafe.BitCast<T, ushort>(was)) == Unsafe.BitCast<T, ushort>(was),
-        4 => Interlocked.CompareExchange(ref *(uint*)at, Unsafe.BitCast<T, uint>(value), Unsafe.BitCast<T, uint>(was)) == Unsafe.BitCast<T, uint>(was),
-        _ => Interlocked.CompareExchange(ref *(ulong*)at, Unsafe.BitCast<T, ulong>(value), Unsafe.BitCast<T, ulong>(was)) == Unsafe.BitCast<T, ulong>(was),
-    };
 }
 
 /// <summary>Code size, whether data segments can be left out of account, and whether SSE is switched on.</summary>

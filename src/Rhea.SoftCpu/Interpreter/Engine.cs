@@ -13,6 +13,7 @@ internal sealed unsafe class Engine : IDisposable
 
     private readonly Cpu _cpu;
     private readonly int _warmth;
+    private Block* _last; // that was run
     private readonly TranslatedCode? _translated;
     private readonly ExecutionLog? _log;
 
@@ -27,13 +28,13 @@ internal sealed unsafe class Engine : IDisposable
 
     public BlockCache Cache { get; }
 
-    public string? TranslatorReport => _translated?.Statistics.ToString();
+    public string? TranslatorReport => _translated is null ? null : _translated.Statistics + Cache.HotBlocks();
 
     /// <summary>Runs until something needs attention (<see cref="Step.Stop"/>), the budget is spent, or a fault, with RIP at it.</summary>
     public Step Run(ref long budget)
     {
         if (_cpu.StepsOne) return RunOne(ref budget);
-        if (_translated != null) SetKind(new TranslationKind(Counts: budget < Endless, Atomic: _cpu.Accelerator.HasSeveral));
+        if (_translated != null) SetKind(new TranslationKind(Counts: budget < Endless, _cpu.Accelerator.HasSeveral, _cpu.Accelerator.TakesTurns, _log?.Chains ?? true, _log?.CountsBlocks ?? false));
         while (budget > 0)
         {
             Block* block = Cache.Find();
@@ -48,6 +49,8 @@ internal sealed unsafe class Engine : IDisposable
             }
 
             _log?.Entering(_cpu, (nint)block);
+            if (block == _last) block->Turns++;
+            _last = block;
             Step step = IsTranslated(block) ? _translated!.Run(block, ref budget) : Interpret(block, ref budget);
             if (step == Step.Fault) return Step.Fault;
             if (_cpu.Attention) return Step.Stop;
@@ -70,11 +73,11 @@ internal sealed unsafe class Engine : IDisposable
         return step;
     }
 
-    /// <summary>The block has a translation that can run now. Warm blocks get one.</summary>
+    /// <summary>The block has a translation that can run now. Warm blocks get one; where code changes again and again, it has to be warmer.</summary>
     private bool IsTranslated(Block* block)
     {
         if (_translated == null || !_translated.CanRun(block) || _cpu.Debugger.HasBreakpoints) return false;
-        if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth) _translated.Translate(block);
+        if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth << block->Deaths) _translated.Translate(block);
         return block->Entry != 0;
     }
 

@@ -40,6 +40,18 @@ internal struct FrameHead
     /// <summary>The line that gives the time stamp counter, in the host's ticks: see <see cref="Translator.TickClock"/>.</summary>
     public ulong TickStart, TickLength, TickScale, TickStamp;
 
+    /// <summary>The TLB's entries for writing beside code, and for the marks of code there: see <see cref="Tlb.TlbSelection"/>.</summary>
+    public nint GuardedTable, MarksTable;
+
+    /// <summary>Where the filling of a slot beside code keeps a register.</summary>
+    public ulong SavedRdx;
+
+    /// <summary>Which slot a far jump wants filled.</summary>
+    public nint FarSlotAddress;
+
+    /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
+    public nint Arena, Handle;
+
     private readonly Unused _room;
 
     /// <summary>The TLB's entries for the running code.</summary>
@@ -72,8 +84,8 @@ internal struct FrameHead
     /// <summary>Keeps a value over a check that needs all temporary registers.</summary>
     public ulong Scratch;
 
-    /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
-    public nint Arena, Handle;
+    /// <summary>Where operands are kept that the flags can be had from again: see <see cref="Translator.FlagSource"/>.</summary>
+    public ulong FlagLeft, FlagRight;
 
     /// <summary>Number of the jump that left generated code last, to be linked; 0 when there was none.</summary>
     public int LastExit;
@@ -93,7 +105,7 @@ internal struct FrameHead
     public bool InterruptWaits;
 
     /// <summary>So that what follows is where an 8-bit displacement reaches it.</summary>
-    [InlineArray(8)]
+    [InlineArray(2)]
     private struct Unused
     {
         private ulong _first;
@@ -121,6 +133,8 @@ internal static class FrameOffset
     public static readonly short TickStamp = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TickStamp));
     public static readonly short ReadTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReadTable));
     public static readonly short WriteTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.WriteTable));
+    public static readonly short GuardedTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.GuardedTable));
+    public static readonly short MarksTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.MarksTable));
     public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));
     public static readonly short JumpKey = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.Generation));
     public static readonly short Level = OfHead((ref FrameHead head) => ref head.Level);
@@ -129,6 +143,8 @@ internal static class FrameOffset
     public static readonly short PageIp = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.PageIp));
     public static readonly short Budget = OfHead((ref FrameHead head) => ref Unsafe.As<long, byte>(ref head.Budget));
     public static readonly short Flags = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Flags));
+    public static readonly short FlagLeft = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.FlagLeft));
+    public static readonly short FlagRight = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.FlagRight));
     public static readonly short Scratch = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Scratch));
     public static readonly short Arena = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Arena));
     public static readonly short LastExit = OfHead((ref FrameHead head) => ref Unsafe.As<int, byte>(ref head.LastExit));
@@ -137,10 +153,21 @@ internal static class FrameOffset
 
     public static readonly short Salt = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Salt));
     public static readonly short SavedRax = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRax));
+    public static readonly short SavedRdx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRdx));
+    public static readonly short FarSlotAddress = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.FarSlotAddress));
     public static readonly short SavedRcx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRcx));
 
     /// <summary>Behind the frame: the slots for reading, then those for writing.</summary>
     public static readonly int Slots = (Unsafe.SizeOf<Frame>() + 63) & ~63;
+
+    /// <summary>Behind those.</summary>
+    public static readonly int FarSlots = Slots + Tlb.AccessSlots.Length;
+
+    /// <summary>Behind those, what a loop keeps while it turns without looking: how many turns more it may make, and its cells.</summary>
+    public static readonly int LoopCount = FarSlots + Translator.FarSlot.Length;
+
+    /// <summary>The end of all.</summary>
+    public static readonly int End = Cell(Translator.LoopCell.Count);
 
     /// <summary>It lies before the head.</summary>
     public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;
@@ -155,6 +182,11 @@ internal static class FrameOffset
     private delegate ref byte HeadField(ref FrameHead head);
 
     public static int Slot(int number, bool write) => Slots + ((write ? Tlb.AccessSlots.Count + number : number) * Tlb.AccessSlots.Size);
+
+    public static int FarSlot(int number) => FarSlots + (number * Translator.FarSlot.Size);
+
+    /// <summary>See <see cref="Translator.LoopCell"/>.</summary>
+    public static int Cell(int number) => LoopCount + ((number + 1) * sizeof(ulong));
 
     /// <summary>RAX … R15: they come first.</summary>
     public static ushort General(int number) => (ushort)(number * sizeof(ulong));

@@ -147,6 +147,7 @@ internal static class Misc
     public static Step Pause(Cpu cpu, in Op op)
     {
         Thread.SpinWait(1);
+        if (cpu.Accelerator.TakesTurns) cpu.Yields = cpu.Attention = true;
         return cpu.LeaveAfter(in op);
     }
 

@@ -1,6 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Rhea.Core.Cpu;
 using Rhea.X86;
 
@@ -75,7 +75,8 @@ internal static class SystemInstructions
     public static Step Random<T>(Cpu cpu, in Op op) where T : unmanaged
     {
         T value = default;
-        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(new Span<T>(ref value)));
+        ulong random = cpu.Accelerator.NextRandom();
+        MemoryMarshal.AsBytes(new Span<ulong>(ref random))[..Unsafe.SizeOf<T>()].CopyTo(MemoryMarshal.AsBytes(new Span<T>(ref value)));
         cpu.Set(op.R0, value);
         cpu.Flags.Value = Rflags.Carry;
         return Step.Next;

@@ -133,6 +133,7 @@ internal static class X87Control
         if (!IsAligned(cpu, in op, write: false)) return Step.Fault;
         FxImage image = default;
         if (!cpu.Load(in op, 24, out uint mxcsr) || !LoadX87(cpu, in op, ref image) || !LoadVectors(cpu, in op, ref image)) return Step.Fault;
+        if (!cpu.Load(in op, FxLength - sizeof(ulong), out ulong _)) return Step.Fault; // what is not used has to be there too
         if ((mxcsr & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         SetX87(cpu, in op, in image);
         SetVectors(cpu, in image);

@@ -1,4 +1,4 @@
-using System.Security.Cryptography;
+using Rhea.Host;
 
 namespace Rhea.SoftCpu.Tlb;
 
@@ -27,7 +27,7 @@ internal sealed class AccessSlots
 
     private readonly Action _clear;
     private readonly ulong[] _salts = new ulong[Views];
-    private ulong _random = BitConverter.ToUInt64(RandomNumberGenerator.GetBytes(sizeof(ulong))) | 1;
+    private ulong _random = HostEntropy.Next() | 1;
     private int _counter;
 
     /// <param name="clear">Fills all slots with zeros: no salt has ever been 0.</param>

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using Rhea.Core.Cpu;
 using Rhea.Core.Memory;
+using Rhea.Host;
 using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.X86;
@@ -16,7 +17,8 @@ internal sealed unsafe class Mmu : IDisposable
 
     private readonly Cpu _cpu;
     private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
-    private readonly TlbTable[] _guarded = [new(), new(), new(), new()]; // pages with code that may be written, by TlbView: never seen by fast paths
+    private readonly TlbTable[] _guarded = [new(), new(), new(), new()]; // pages with code that may be written, by TlbView
+    private readonly TlbTable[] _marks = [new(), new(), new(), new()]; // for the same pages, where it is marked which bytes are code: see CodePages
     private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
     private readonly ulong[] _generations = [1, 1]; // of both
     private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
@@ -46,12 +48,12 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
     public int PhysicalBits { get; set; } = 40;
 
-    /// <summary>Chooses the entries that the running code may use; the addresses of the tables for reading and writing, and the slots' salt.</summary>
-    public (nint Read, nint Write, ulong Salt) Select(TlbView view, bool checksAlignment)
+    /// <summary>Chooses the entries that the running code may use.</summary>
+    public TlbSelection Select(TlbView view, bool checksAlignment)
     {
         (_view, _checksAlignment) = (view, checksAlignment);
         _shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
-        return (_read[(int)_shown].Address, _write[(int)_shown].Address, _slots.SaltOf(_shown));
+        return new TlbSelection(_read[(int)_shown].Address, _write[(int)_shown].Address, _guarded[(int)_shown].Address, _marks[(int)_shown].Address, _slots.SaltOf(_shown));
     }
 
     /// <summary>A data breakpoint is set: no access goes unseen.</summary>
@@ -89,32 +91,40 @@ internal sealed unsafe class Mmu : IDisposable
         if (_second.Length != 0) WritePart(in _second, from[_first.Length..]);
     }
 
-    /// <summary>Writes if memory still holds what was read. Between processors that do the same this is atomic, even across pages.</summary>
-    public bool TryCommitWrite(byte* host, ReadOnlySpan<byte> was, ReadOnlySpan<byte> value)
+    /// <summary>Writes if memory still holds what was read: atomic, but across two pages only between processors that do the same.</summary>
+    public bool TryCommitWrite<T>(T was, T value) where T : unmanaged
     {
+        if (_second.Length == 0 && _first is { Host: not null, ReadOnly: false })
+        {
+            if (!TryStore(_first.Host, was, value)) return false;
+            TellWritten(in _first, sizeof(T));
+            return true;
+        }
+
         lock (_cpu.Accelerator.SplitLock)
         {
-            Span<byte> now = stackalloc byte[16];
-            now = now[..was.Length];
-            if (host != null)
-            {
-                var memory = new Span<byte>(host, was.Length);
-                if (!memory.SequenceEqual(was)) return false;
-                value.CopyTo(memory);
-                return true;
-            }
-
             bool memoryOnly = _first.Host != null && (_second.Length == 0 || _second.Host != null);
             if (memoryOnly)
             {
-                ReadParts(now);
-                if (!now.SequenceEqual(was)) return false;
+                T now;
+                ReadParts(new Span<byte>(&now, sizeof(T)));
+                if (!new ReadOnlySpan<byte>(&now, sizeof(T)).SequenceEqual(new ReadOnlySpan<byte>(&was, sizeof(T)))) return false;
             }
 
-            CommitWrite(value);
+            CommitWrite(new ReadOnlySpan<byte>(&value, sizeof(T)));
             return true;
         }
     }
+
+    /// <summary>Stores a value in the host's memory if it still holds another, at once.</summary>
+    public static bool TryStore<T>(byte* at, T was, T value) where T : unmanaged => sizeof(T) switch
+    {
+        1 => Interlocked.CompareExchange(ref *at, Unsafe.BitCast<T, byte>(value), Unsafe.BitCast<T, byte>(was)) == Unsafe.BitCast<T, byte>(was),
+        2 => Interlocked.CompareExchange(ref *(ushort*)at, Unsafe.BitCast<T, ushort>(value), Unsafe.BitCast<T, ushort>(was)) == Unsafe.BitCast<T, ushort>(was),
+        4 => Interlocked.CompareExchange(ref *(uint*)at, Unsafe.BitCast<T, uint>(value), Unsafe.BitCast<T, uint>(was)) == Unsafe.BitCast<T, uint>(was),
+        8 => Interlocked.CompareExchange(ref *(ulong*)at, Unsafe.BitCast<T, ulong>(value), Unsafe.BitCast<T, ulong>(was)) == Unsafe.BitCast<T, ulong>(was),
+        _ => HostExchange.TryStore((UInt128*)at, Unsafe.BitCast<T, UInt128>(was), Unsafe.BitCast<T, UInt128>(value)),
+    };
 
     /// <summary>Memory that the processor itself reads: descriptors, TSS, page-independent of the running code's rights.</summary>
     public bool ReadSystem<T>(ulong linear, out T value) where T : unmanaged
@@ -207,6 +217,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.Flush();
         foreach (TlbTable table in _write) table.Flush();
         foreach (TlbTable table in _guarded) table.Flush();
+        foreach (TlbTable table in _marks) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
         _entry = null;
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
@@ -219,6 +230,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.FlushLocal();
         foreach (TlbTable table in _write) table.FlushLocal();
         foreach (TlbTable table in _guarded) table.FlushLocal();
+        foreach (TlbTable table in _marks) table.FlushLocal();
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
@@ -230,6 +242,7 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _read) table.FlushPage(page);
         foreach (TlbTable table in _write) table.FlushPage(page);
         foreach (TlbTable table in _guarded) table.FlushPage(page);
+        foreach (TlbTable table in _marks) table.FlushPage(page);
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushPage(page) || _crowdedOut[user]) NextGeneration(user);
         ForgetSlots();
@@ -246,14 +259,14 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Tells a RAM block which of its pages may have been written, and asks anew for each.</summary>
     public void CollectDirty(RamBlock block)
     {
-        foreach (TlbTable table in _write)
+        foreach (TlbTable table in (TlbTable[])[.. _write, .. _guarded])
             table.Take(block.HostAddress, block.Length, host => block.MarkDirty((ulong)(host - block.HostAddress), RamBlock.PageSize));
         ForgetSlots();
     }
 
     public void Dispose()
     {
-        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _guarded, .. _fetch]) table.Dispose();
+        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _guarded, .. _marks, .. _fetch]) table.Dispose();
     }
 
     /// <summary>Where the physical address that a debugger's walk or an access gives leads.</summary>
@@ -339,13 +352,15 @@ internal sealed unsafe class Mmu : IDisposable
         if (!write) _read[(int)view].Insert(page, (nint)start, _global);
         else if (part.Pages is { } pages)
         {
-            if (pages.HasCode(part.Offset >> RamBlock.PageBits))
+            pages.Block.MarkDirty(part.Offset, 1);
+            ulong number = part.Offset >> RamBlock.PageBits;
+            if (pages.HasCode(number))
             {
                 _guarded[(int)view].Insert(page, (nint)start, _global);
+                _marks[(int)view].Insert(page, (nint)Unsafe.AsPointer(ref pages.MarksOf(number)), _global);
                 return true;
             }
 
-            pages.Block.MarkDirty(part.Offset, 1);
             _protected.Remove((nint)start);
             _write[(int)view].Insert(page, (nint)start, _global);
             part.Pages = null; // a plain page
@@ -433,10 +448,7 @@ internal sealed unsafe class Mmu : IDisposable
         if (part.Host != null && !part.ReadOnly)
         {
             WriteHost(part.Host, from);
-            if (part.Pages is not { } pages) return;
-            pages.Block.MarkDirty(part.Offset, from.Length);
-            Interlocked.MemoryBarrier(); // against a processor that marks the page and then reads it
-            if (pages.Take(part.Offset, from.Length)) _cpu.Accelerator.CodeWritten(pages, part.Offset, from.Length, _cpu);
+            TellWritten(in part, from.Length);
             return;
         }
 
@@ -448,6 +460,14 @@ internal sealed unsafe class Mmu : IDisposable
             for (var i = 0; i < size; i++) value |= (ulong)from[i] << (i * 8);
             _cpu.Outside.WriteMemory(at, size, value, _cpu.State.Smm);
         }
+    }
+
+    private void TellWritten(in Part part, int length)
+    {
+        if (part.Pages is not { } pages) return;
+        pages.Block.MarkDirty(part.Offset, length);
+        Interlocked.MemoryBarrier(); // against a processor that marks the page and then reads it
+        if (pages.Take(part.Offset, length)) _cpu.Accelerator.CodeWritten(pages, part.Offset, length, _cpu);
     }
 
     private static void WriteHost(byte* host, ReadOnlySpan<byte> from)
@@ -484,9 +504,7 @@ internal sealed unsafe class Mmu : IDisposable
         {
             Part part = mmu.PartAt(address, size);
             if (part.Host == null || part.ReadOnly) return true; // tables in ROM: nothing to set
-            bool done = size == 8
-                ? Interlocked.CompareExchange(ref *(ulong*)part.Host, value, was) == was
-                : Interlocked.CompareExchange(ref *(uint*)part.Host, (uint)value, (uint)was) == (uint)was;
+            bool done = size == 8 ? TryStore(part.Host, was, value) : TryStore(part.Host, (uint)was, (uint)value);
             if (done) part.Pages?.Block.MarkDirty(part.Offset, size);
             return done;
         }

@@ -19,6 +19,14 @@ internal struct TlbEntry
     public nint Host;
 }
 
+/// <summary>The tables that the running code uses.</summary>
+/// <param name="Read">Address of the entries for reading.</param>
+/// <param name="Write">Of those for writing.</param>
+/// <param name="Guarded">Of those for writing to pages with code.</param>
+/// <param name="Marks">Of those that tell where it is marked which bytes of these pages are code.</param>
+/// <param name="Salt">See <see cref="AccessSlots"/>.</param>
+internal readonly record struct TlbSelection(nint Read, nint Write, nint Guarded, nint Marks, ulong Salt);
+
 /// <summary>Who accesses: each has entries of its own, so that changing from one to the other flushes nothing.</summary>
 internal enum TlbView
 {

@@ -14,7 +14,10 @@ namespace Rhea.SoftCpu.Translator;
 internal sealed unsafe class BlockTranslator
 {
     /// <summary>What the longest block may become, in bytes.</summary>
-    public const int MaxBytes = (BlockDecoder.MaxOps + 8) * 512;
+    public const int MaxBytes = (BlockDecoder.MaxOps + 8) * 1024;
+
+    /// <summary>Of the first byte of a loop: hosts fetch small loops from a cache of such lines.</summary>
+    public const int LoopAlignment = 32;
 
     private readonly BitStringInstruction _bitString;
     private readonly Emitter _code;
@@ -24,13 +27,20 @@ internal sealed unsafe class BlockTranslator
     private readonly MemoryAccess _memory;
     private readonly PlainInstruction _plain;
     private readonly Site _site;
+    private readonly LoopHead _head;
+    private readonly LoopPlanner _loop = new();
     private readonly SpecialInstruction _special;
     private readonly StackInstruction _stack;
     private readonly SystemInstruction _system;
     private readonly X87Instruction _x87;
+    private readonly AccessPlanner _planner = new();
+    private readonly PlannedAccess[] _accesses = new PlannedAccess[BlockDecoder.MaxOps];
     private readonly Planned[] _plan = new Planned[BlockDecoder.MaxOps];
+    private readonly List<int> _spentLoop = []; // jumps for when the budget does not have a turn of the loop
+    private readonly List<(int Place, int Offset)> _marks = [];
     private readonly Dictionary<Code, HostForm> _forms = [];
     private readonly nint _arena;
+    private bool _profiles;
 
     public BlockTranslator(Emitter code, Stubs stubs, nint arena)
     {
@@ -44,23 +54,16 @@ internal sealed unsafe class BlockTranslator
         _stack = new StackInstruction(_site, _memory);
         _system = new SystemInstruction(_site, _memory, _stack);
         _x87 = new X87Instruction(_site, _memory);
+        _head = new LoopHead(_site, _memory, stubs);
         _exits = new Exits(_site, stubs);
         _jump = new JumpInstruction(_site, _memory, _stack, _exits);
     }
 
-    private enum Kind
-    {
-        Interpreted,
-        Nothing,
-        Plain,
-        Special,
-        BitString,
-        Divide,
-        Stack,
-        X87,
-        System,
-        Jump,
-    }
+    /// <summary>Where in the last block's code which instruction begins, by its distance in bytes from the block's start. What is rare comes last.</summary>
+    public IReadOnlyList<(int Place, int Offset)> Marks => _marks;
+
+    /// <summary>The last block has turns of a loop that do not look at each access.</summary>
+    public bool HasTurns { get; private set; }
 
     /// <summary>False when the block is better interpreted.</summary>
     /// <param name="block">The block; its translation's places are noted there.</param>
@@ -71,32 +74,140 @@ internal sealed unsafe class BlockTranslator
     {
         var start = (int)(block->Host & 0xFFF);
         bool counts = kind.Counts;
-        _site.StartBlock(block->Mode, start, kind.Atomic);
+        _site.StartBlock(block->Mode, start, in kind);
         if (Plan(block) * 2 > block->Count) return false;
+        PlanAccesses(block);
         block->NeedsFlags = FindLiveFlags(block) != 0 || counts;
         _site.Flags.Start(block->NeedsFlags);
-        block->Entry = _code.Position;
+        int turn = PlanLoop(block);
+        if (IsLoop(block)) _code.Align(LoopAlignment);
+        (block->Entry, HasTurns) = (_code.Position, turn > 0);
+        _marks.Clear();
+        if (kind.Profiles) CountExecution(block);
+        _profiles = kind.Profiles;
+        _exits.Start(loops: kind.Chains && (block->NeedsFlags || turn > 0));
         int spent = counts ? Spend(block->Count) : 0;
-        Op* ops = Block.Ops(block);
-        for (var i = 0; i < block->Count; i++)
+        _spentLoop.Clear();
+        EmitOps(block, counts, block->Count, held: false);
+        if (_exits.BeginLoop())
         {
-            _site.Start((int)((nint)(ops + i) - _arena), _plan[i].LiveFlags);
-            Emit(in ops[i], in _plan[i], counts ? block->Count - i - 1 : 0);
-            _site.End();
+            FlagSource flags = _site.Flags.Missing;
+            if (turn > 0) EmitTurns(block, counts, turn);
+            else EmitTurn(block, counts, block->Count, held: false);
+            if (counts) EmitSpent(_spentLoop, block->Count, start, flags);
         }
 
-        if (!EndsInJump(ops[block->Count - 1])) _exits.FallThrough(start + block->Length);
+        Mark(block, block->Length);
         _site.EmitDetours();
         _exits.EmitStubs(exits, number);
-        if (counts)
-        {
-            _code.Bind(spent);
-            _exits.Refund(block->Count);
-        }
-
+        if (counts) EmitSpent([spent], block->Count, start, default);
         block->StartStub = _code.Position;
         _exits.Leave(start);
         return true;
+    }
+
+    /// <summary>All translations are gone.</summary>
+    public void Clear() => _exits.Clear();
+
+    /// <summary>Turns of a loop without looking, and some with, for when that cannot be.</summary>
+    private void EmitTurns(Block* block, bool counts, int turn)
+    {
+        Mark(block, 0);
+        _exits.BeginHead();
+        _head.Emit(_loop);
+        _exits.BeginTurns();
+        EmitTurn(block, counts, turn, held: true);
+        _head.EmitDetours();
+        _exits.BeginTurns();
+        EmitTurn(block, counts, turn, held: false);
+        _exits.EndTurns();
+    }
+
+    /// <summary>A turn of a loop, which takes its instructions from the budget by itself.</summary>
+    private void EmitTurn(Block* block, bool counts, int turn, bool held)
+    {
+        if (_profiles) CountExecution(block);
+        if (counts) _spentLoop.Add(Spend(block->Count));
+        EmitOps(block, counts, turn, held);
+    }
+
+    private static bool IsLoop(Block* block)
+    {
+        Op* ops = Block.Ops(block);
+        for (var i = 0; i < block->Count; i++)
+            if (IsJumpBack(in ops[i])) return true;
+        return false;
+    }
+
+    /// <summary>The number of instructions in a turn of the loop that the block is, if some of its accesses can do without a check; else 0.</summary>
+    private int PlanLoop(Block* block)
+    {
+        const int turns = 12;
+        if (!_site.Code64 || (block->Runs - 1 - block->Turns) * turns > block->Runs) return 0;
+        Op* ops = Block.Ops(block);
+        int end = 0;
+        _loop.Start(_site.BlockStart);
+        for (var i = 0; i < block->Count; i++)
+        {
+            bool back = IsJumpBack(in ops[i]);
+            if (back && end != 0) return 0;
+            if (end == 0 && !_loop.Add(i, _plan[i].Kind, _plan[i].Form, in ops[i], Written(in _plan[i], in ops[i]))) return 0;
+            if (back) end = i + 1;
+        }
+
+        return end != 0 && _loop.Finish() ? end : 0;
+    }
+
+    private void Mark(Block* block, int offset) => _marks.Add((_code.Position - block->Entry, offset));
+
+    private static bool IsJumpBack(in Op op) => ((Code)op.Code).FlowControl() is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch && op.Immediate == 0;
+
+    private void EmitOps(Block* block, bool counts, int count, bool held)
+    {
+        Op* ops = Block.Ops(block);
+        _site.StartOps();
+        _plain.Start();
+        for (var i = 0; i < count; i++)
+        {
+            Mark(block, ops[i].Offset);
+            Planned plan = _plan[i];
+            HeldAccess access = held ? _loop.Held(i) : default;
+            PlannedAccess planned = held ? Checked(i) : _accesses[i];
+            _site.Start((int)((nint)(ops + i) - _arena), i, plan.LiveFlags, in planned, in access);
+            int before = _code.Position;
+            _site.Flags.Begin(Written(in plan, in ops[i]), wanted: (plan.LiveFlags & ~plan.Form.Writes) != 0);
+            _plain.GoOn(before);
+            Emit(in ops[i], in plan, counts ? block->Count - i - 1 : 0);
+            _site.Flags.End();
+            _site.End();
+        }
+
+        if (EndsInJump(ops[count - 1])) return;
+        if (counts && count < block->Count) _exits.Refund(block->Count - count);
+        _exits.FallThrough(_site.BlockStart + ops[count - 1].NextOffset);
+    }
+
+    /// <summary>How an access is checked among others that are not: whatever leaves generated code may let the TLB forget, so the loop is left.</summary>
+    private PlannedAccess Checked(int number)
+    {
+        PlannedAccess access = _accesses[number];
+        return (access.Grouped && !_loop.Held(access.Leader).Is ? access : default) with { Leaves = true };
+    }
+
+    /// <summary>The guest registers that an instruction changes, a bit for each, or more of them.</summary>
+    private static int Written(in Planned plan, in Op op)
+    {
+        const int stack = 1 << 4, baseRegister = 1 << 5;
+        return plan.Kind switch
+        {
+            InstructionKind.Nothing or InstructionKind.BitString => 0,
+            InstructionKind.Plain => PlainInstruction.Written(plan.Form, in op),
+            InstructionKind.Special => SpecialInstruction.Written(in op),
+            InstructionKind.Divide or InstructionKind.X87 => 1 << HostRegister.Rax | 1 << HostRegister.Rdx,
+            InstructionKind.Stack => stack | baseRegister | (op.Has(OpFlags.Memory) ? 0 : 1 << FrameOffset.GeneralNumber(op.R0)),
+            InstructionKind.Jump => stack,
+            _ => FlagKeeper.Everything,
+        };
     }
 
     private static bool EndsInJump(in Op last) => ((Code)last.Code).FlowControl() is FlowControl.UnconditionalBranch or FlowControl.IndirectBranch
@@ -111,25 +222,39 @@ internal sealed unsafe class BlockTranslator
         {
             var code = (Code)ops[i].Code;
             if (!_forms.TryGetValue(code, out HostForm? form)) _forms.Add(code, form = HostForm.Of(code));
-            Kind kind = _system.Fits(in ops[i], i == block->Count - 1) ? Kind.System : KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
+            InstructionKind kind = _system.Fits(in ops[i], i == block->Count - 1) ? InstructionKind.System : KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
             _plan[i] = new Planned(form, kind, 0);
-            if (kind == Kind.Interpreted) interpreted++;
-            else if (kind == Kind.X87) block->NeedsX87 = true;
+            if (kind == InstructionKind.Interpreted) interpreted++;
+            else if (kind == InstructionKind.X87) block->NeedsX87 = true;
         }
 
         return interpreted;
     }
 
-    private Kind KindOf(HostForm form, in Op op, bool vectors)
+    private void PlanAccesses(Block* block)
     {
-        if (op.Handler == HandlerTable.Instance.Nothing) return Kind.Nothing;
-        if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? Kind.Special : Kind.Interpreted;
-        if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? Kind.Divide : Kind.Interpreted;
-        if (op.Has(OpFlags.Memory) && BitStringInstruction.Knows(form)) return _bitString.Fits(in op) ? Kind.BitString : Kind.Interpreted;
-        if (_stack.Fits(in op)) return Kind.Stack;
-        if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? Kind.Jump : Kind.Interpreted;
-        if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? Kind.X87 : Kind.Interpreted;
-        return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? Kind.Plain : Kind.Interpreted;
+        if (block->ChecksAlone)
+        {
+            Array.Clear(_accesses);
+            return;
+        }
+
+        Op* ops = Block.Ops(block);
+        _planner.Start(_accesses, block->Mode, _site.BlockStart);
+        for (var i = 0; i < block->Count; i++) _planner.Add(i, _plan[i].Kind, _plan[i].Form, in ops[i], Written(in _plan[i], in ops[i]));
+        _planner.Finish();
+    }
+
+    private InstructionKind KindOf(HostForm form, in Op op, bool vectors)
+    {
+        if (op.Handler == HandlerTable.Instance.Nothing) return InstructionKind.Nothing;
+        if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? InstructionKind.Special : InstructionKind.Interpreted;
+        if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? InstructionKind.Divide : InstructionKind.Interpreted;
+        if (op.Has(OpFlags.Memory) && BitStringInstruction.Knows(form)) return _bitString.Fits(in op) ? InstructionKind.BitString : InstructionKind.Interpreted;
+        if (_stack.Fits(in op)) return InstructionKind.Stack;
+        if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? InstructionKind.Jump : InstructionKind.Interpreted;
+        if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? InstructionKind.X87 : InstructionKind.Interpreted;
+        return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? InstructionKind.Plain : InstructionKind.Interpreted;
     }
 
     /// <summary>Which status flags matter behind each instruction; those that matter before the first.</summary>
@@ -141,7 +266,7 @@ internal sealed unsafe class BlockTranslator
         {
             Planned plan = _plan[i];
             _plan[i] = plan with { LiveFlags = live };
-            bool shows = plan.Kind is Kind.Interpreted or Kind.Divide or Kind.Stack or Kind.X87 or Kind.System or Kind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != Kind.Nothing);
+            bool shows = plan.Kind is InstructionKind.Interpreted or InstructionKind.Divide or InstructionKind.Stack or InstructionKind.X87 or InstructionKind.System or InstructionKind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != InstructionKind.Nothing);
             live = shows ? Rflags.Status : (live & ~plan.Form.Writes) | plan.Form.Reads;
         }
 
@@ -152,34 +277,44 @@ internal sealed unsafe class BlockTranslator
     {
         switch (plan.Kind)
         {
-            case Kind.Interpreted:
+            case InstructionKind.Interpreted:
                 _site.Interpret();
                 break;
-            case Kind.Plain:
+            case InstructionKind.Plain:
                 _plain.Emit(plan.Form, in op);
                 break;
-            case Kind.Special:
+            case InstructionKind.Special:
                 _special.Emit(in op);
                 break;
-            case Kind.BitString:
+            case InstructionKind.BitString:
                 _bitString.Emit(plan.Form, in op);
                 break;
-            case Kind.Divide:
+            case InstructionKind.Divide:
                 _divide.Emit(in op);
                 break;
-            case Kind.Stack:
+            case InstructionKind.Stack:
                 _stack.Emit(in op);
                 break;
-            case Kind.X87:
+            case InstructionKind.X87:
                 _x87.Emit(plan.Form, in op);
                 break;
-            case Kind.System:
+            case InstructionKind.System:
                 _system.Emit(in op);
                 break;
-            case Kind.Jump:
+            case InstructionKind.Jump:
                 _jump.Emit(in op, refund);
                 break;
         }
+    }
+
+    /// <summary>Changes R10 and R11, and no flags.</summary>
+    private void CountExecution(Block* block)
+    {
+        var counter = new HostAddress(GuestRegister.Address);
+        _code.Constant(GuestRegister.Address, (ulong)&block->Executions);
+        _code.Load(GuestRegister.Temporary, in counter);
+        _code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.Temporary, 1));
+        _code.Store(in counter, GuestRegister.Temporary);
     }
 
     /// <summary>Takes the block's instructions from the budget; the jump for when there are not so many.</summary>
@@ -191,10 +326,31 @@ internal sealed unsafe class BlockTranslator
         return _code.Jump(Condition.Less);
     }
 
-    private readonly record struct Planned(HostForm Form, Kind Kind, uint LiveFlags);
+    /// <summary>There were not so many: they are given back, and the block is left.</summary>
+    private void EmitSpent(List<int> jumps, int instructions, int start, FlagSource flags)
+    {
+        foreach (int jump in jumps) _code.Bind(jump);
+        if (flags.Exists)
+        {
+            flags.Emit(_code);
+            Stubs.SaveFlags(_code);
+        }
+
+        _exits.Refund(instructions);
+        _exits.Leave(start);
+    }
+
+    private readonly record struct Planned(HostForm Form, InstructionKind Kind, uint LiveFlags);
 }
 
 /// <summary>What all translated code of a processor has to do besides what the guest's says.</summary>
 /// <param name="Counts">Instructions are counted, and a block leaves when they are more than the budget.</param>
-/// <param name="Atomic">There are other processors: what has a LOCK prefix needs it on the host.</param>
-internal readonly record struct TranslationKind(bool Counts, bool Atomic);
+/// <param name="Several">There are other processors.</param>
+/// <param name="TakesTurns">They run on the same thread.</param>
+/// <param name="Chains">A block may lead to the next, or to itself, unseen.</param>
+/// <param name="Profiles">Each block counts how often it runs.</param>
+internal readonly record struct TranslationKind(bool Counts, bool Several, bool TakesTurns, bool Chains, bool Profiles)
+{
+    /// <summary>What has a LOCK prefix needs it on the host.</summary>
+    public bool Atomic => Several && !TakesTurns;
+}

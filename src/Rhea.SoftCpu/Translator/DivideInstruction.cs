@@ -16,7 +16,7 @@ internal sealed class DivideInstruction(Site site, MemoryAccess memory)
     public void Emit(in Op op)
     {
         bool wide = (Code)op.Code is Code.Div_rm64 or Code.Idiv_rm64, signed = (Code)op.Code is Code.Idiv_rm32 or Code.Idiv_rm64;
-        site.Flags.Release();
+        site.Flags.Leave();
         int divisor = Divisor(in op, wide);
         if (signed) CheckSigned(divisor, wide);
         else CheckUnsigned(divisor, wide);
@@ -28,8 +28,8 @@ internal sealed class DivideInstruction(Site site, MemoryAccess memory)
     {
         if (op.Has(OpFlags.Memory))
         {
-            memory.Reach(in op, wide ? 8 : 4, write: false);
-            _code.Op(0x8B, wide, Address, new HostAddress(Address));
+            HostAddress at = memory.Reach(in op, wide ? 8 : 4, write: false);
+            _code.Op(0x8B, wide, Address, in at);
             return Address;
         }
 

@@ -12,7 +12,7 @@ internal static class HostRegister
 /// <summary>Condition codes of Jcc, SETcc and CMOVcc (Intel SDM vol. 1, appendix B).</summary>
 internal static class Condition
 {
-    public const int AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12;
+    public const int Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12;
 }
 
 /// <summary>An operand in memory, as ModRM and SIB say it: base + index · 2^scale + displacement. -1 is no register.</summary>
@@ -60,6 +60,17 @@ internal sealed unsafe class Emitter(nint memory, int length)
     {
         Unsafe.WriteUnaligned(_memory + Position, value);
         Position += 8;
+    }
+
+    /// <summary>The next byte's position becomes a multiple. Who comes there runs over NOPs.</summary>
+    public void Align(int bytes)
+    {
+        ReadOnlySpan<byte> longest = [0x66, 0x0F, 0x1F, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00]; // nop word [rax + rax + 0]
+        while (Position % bytes != 0)
+        {
+            if (bytes - (Position % bytes) >= longest.Length) Bytes(longest);
+            else Byte(0x90);
+        }
     }
 
     // Operands
@@ -138,7 +149,7 @@ internal sealed unsafe class Emitter(nint memory, int length)
         Op(0x89, false, from, in to);
     }
 
-    public void Store32(in HostAddress to, uint value)
+    public void StoreConstant32(in HostAddress to, uint value)
     {
         Op(0xC7, false, 0, in to);
         Int32((int)value);

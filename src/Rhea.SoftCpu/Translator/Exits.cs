@@ -8,8 +8,9 @@ namespace Rhea.SoftCpu.Translator;
 /// <param name="FirstStub">Saves the flags if they are only in RFLAGS; the same as <paramref name="SecondStub"/> otherwise.</param>
 /// <param name="Second">End of the jump behind the saving of the flags; 0 when there is none.</param>
 /// <param name="SecondStub">Leaves generated code.</param>
+/// <param name="Leave">End of the jump with which the stub leaves.</param>
 /// <param name="Target">Where in the page it leads.</param>
-internal readonly record struct Exit(int First, int FirstStub, int Second, int SecondStub, int Target);
+internal readonly record struct Exit(int First, int FirstStub, int Second, int SecondStub, int Leave, int Target);
 
 /// <summary>The ways out of a block: direct jumps in its page, which are linked, and all others, which look their target up.</summary>
 internal sealed class Exits(Site site, Stubs stubs)
@@ -17,16 +18,51 @@ internal sealed class Exits(Site site, Stubs stubs)
     /// <summary>Where in a place of the table what is.</summary>
     public const int EntryKey = 8, EntryCode = 16, EntryPageIp = 24;
 
-    private const int PageSize = 0x1000, JumpBits = 12, EntryBits = 5;
+    private const int PageSize = 0x1000, JumpBits = 12, EntryBits = 5, LongestInstruction = 15;
+
+    private const uint Spread = 0x9E37_79B1; // 2^32 divided by the golden ratio, made odd: Fibonacci hashing (Knuth, TAOCP vol. 3, 6.4)
 
     private readonly Emitter _code = site.Code;
     private readonly List<Pending> _pending = [];
+    private readonly List<(int Jump, FlagSource Flags)> _polls = []; // of the jumps to the loop
+    private readonly List<FarJump> _far = [];
+    private Loop _loop;
+    private int _farSlots, _turns;
 
     /// <summary>Number of places where an indirect jump can find its target, and their size in bytes.</summary>
     public static int Lookups => 1 << JumpBits;
 
     /// <summary>Which place a target is in; generated code computes the same.</summary>
-    public static int LookupIndex(ulong target) => (int)(((uint)target >> JumpBits ^ (uint)target) & ((1 << JumpBits) - 1));
+    public static int LookupIndex(ulong target) => (int)((uint)target * Spread >> 32 - JumpBits);
+
+    /// <summary>The loop begins that <see cref="BeginLoop"/> has found, with its look at what else wants to be done.</summary>
+    public void BeginHead() => _polls.Add((Poll(), _loop.Flags.Source));
+
+    /// <summary>Turns begin that are counted: their number but one is in the frame.</summary>
+    public void BeginTurns()
+    {
+        _code.Align(BlockTranslator.LoopAlignment);
+        _turns = _code.Position;
+        site.Flags.Now = _loop.Flags;
+    }
+
+    /// <summary>The turns have been emitted.</summary>
+    public void EndTurns() => _turns = 0;
+
+    /// <summary>Looks for the code of the RIP in R10: the jumps for when the place has another target, with the wanted one in R10, and for when it holds no longer.</summary>
+    public static (int Other, int Stale) Probe(Emitter code)
+    {
+        code.Op(0x69, false, Temporary, Address); // imul
+        code.Int32(unchecked((int)Spread));
+        code.ShiftRight(Temporary, 32 - JumpBits - EntryBits);
+        code.Arithmetic(4, false, Temporary, (1 << JumpBits) - 1 << EntryBits);
+        code.Op(0x03, true, Temporary, new HostAddress(State, FrameOffset.JumpTable));
+        code.Op(0x3B, true, Address, new HostAddress(Temporary));
+        int other = code.Jump(Condition.NotEqual);
+        code.Load(Address, new HostAddress(State, FrameOffset.JumpKey));
+        code.Op(0x3B, true, Address, new HostAddress(Temporary, EntryKey));
+        return (other, code.Jump(Condition.NotEqual));
+    }
 
     /// <summary>Goes on at a place in the same page, on a condition or always (-1).</summary>
     /// <param name="target">Where in the page.</param>
@@ -43,44 +79,96 @@ internal sealed class Exits(Site site, Stubs stubs)
         }
 
         int skip = condition >= 0 ? _code.Jump(condition ^ 1) : 0;
+        FlagState flags = site.Flags.Now;
         if (refund != 0) Refund(refund);
+        if (target == site.BlockStart && TryTurn())
+        {
+            if (skip != 0) _code.Bind(skip);
+            site.Flags.Now = flags;
+            return;
+        }
+
         int poll = back ? Poll() : -1;
-        Add(_code.Jump(), poll, target);
-        if (skip != 0) _code.Bind(skip);
+        if (target != site.BlockStart || !TryLoop(poll)) Add(_code.Jump(), poll, target);
+        if (skip == 0) return;
+        _code.Bind(skip);
+        site.Flags.Now = flags;
+    }
+
+    /// <summary>A block begins.</summary>
+    /// <param name="loops">It may be emitted twice: see <see cref="BeginLoop"/>.</param>
+    public void Start(bool loops) => (_loop, _turns) = (new Loop(loops, 0, 0, default), 0);
+
+    /// <summary>
+    /// If the block jumps back to its start with flags that are neither in the frame nor in RFLAGS, it is to be emitted once more for that jump, which
+    /// then need not save them: here it begins.
+    /// </summary>
+    public bool BeginLoop()
+    {
+        if (_loop.Jump == 0) return false;
+        _code.Align(BlockTranslator.LoopAlignment);
+        _code.Bind(_loop.Jump);
+        _loop = _loop with { Place = _code.Position };
+        site.Flags.Now = _loop.Flags;
+        return true;
     }
 
     /// <summary>Looks for the code of the RIP in R10, and misses if there is none. Leaves the place of the table in R11; changes R10.</summary>
     public void Lookup()
     {
-        (int other, int stale) = Probe();
+        (int other, int stale) = Probe(_code);
         site.Seek(other, stale);
     }
 
     /// <summary>Jumps to the code that <see cref="Lookup()"/> found, whose place is in R11.</summary>
-    public void Go()
+    public void Go() => Go(_code);
+
+    public static void Go(Emitter code)
     {
-        _code.Load(Address, new HostAddress(Temporary, EntryPageIp));
-        _code.Store(new HostAddress(State, FrameOffset.PageIp), Address);
-        _code.Op(0xFF, false, 4, new HostAddress(Temporary, EntryCode));
+        code.Load(Address, new HostAddress(Temporary, EntryPageIp));
+        code.Store(new HostAddress(State, FrameOffset.PageIp), Address);
+        code.Op(0xFF, false, 4, new HostAddress(Temporary, EntryCode));
     }
 
     /// <summary>Goes on behind the block, where no jump says so.</summary>
     public void FallThrough(int place)
     {
-        if (place < PageSize)
+        if (place <= PageSize - LongestInstruction)
         {
             Direct(place, -1, place - 1, 0);
             return;
         }
 
         site.Flags.Release();
-        LoadIp(place);
-        (int other, int stale) = Probe();
-        int found = _code.Position;
-        Go();
-        site.EmitSeek(other, stale, found);
-        Leave(place);
+        Far(place);
     }
+
+    /// <summary>Goes on at a place in another page, or where an instruction crosses into it. The flags are in the frame.</summary>
+    public void Far(long place)
+    {
+        if (_farSlots == FarSlot.Count)
+        {
+            LoadIp((int)place);
+            _code.JumpTo(stubs.LookUp);
+            return;
+        }
+
+        int slot = FrameOffset.FarSlot(_farSlots++);
+        var pageIp = new HostAddress(State, FrameOffset.PageIp);
+        _code.Load(Address, in pageIp);
+        _code.Op(0x3B, true, Address, new HostAddress(State, slot + FarSlot.OffsetOfFrom));
+        int elsewhere = _code.Jump(Condition.NotEqual);
+        _code.Load(Address, new HostAddress(State, FrameOffset.JumpKey));
+        _code.Op(0x3B, true, Address, new HostAddress(State, slot + FarSlot.OffsetOfKey));
+        int stale = _code.Jump(Condition.NotEqual);
+        _code.Load(Address, new HostAddress(State, slot + FarSlot.OffsetOfPageIp));
+        _code.Store(in pageIp, Address);
+        _code.Op(0xFF, false, 4, new HostAddress(State, slot + FarSlot.OffsetOfCode));
+        _far.Add(new FarJump(elsewhere, stale, slot, (int)place));
+    }
+
+    /// <summary>All slots of far jumps are free again: their code is gone.</summary>
+    public void Clear() => _farSlots = 0;
 
     /// <summary>RIP at a place in the page, or beyond it, into R10.</summary>
     public void LoadIp(int place)
@@ -113,17 +201,17 @@ internal sealed class Exits(Site site, Stubs stubs)
         foreach (Pending pending in _pending)
         {
             int first = _code.Position, second = 0, toLeave = 0;
-            if (pending.SavesFlags)
+            if (!pending.Flags.InFrame)
             {
                 if (pending.Poll >= 0)
                 {
                     _code.Bind(pending.Poll);
-                    Stubs.SaveFlags(_code);
+                    SaveFlags(pending.Flags);
                     toLeave = _code.Jump();
                 }
 
                 first = _code.Position;
-                Stubs.SaveFlags(_code);
+                SaveFlags(pending.Flags);
                 second = _code.Jump();
                 _code.Bind(second);
                 if (toLeave != 0) _code.Bind(toLeave);
@@ -133,17 +221,66 @@ internal sealed class Exits(Site site, Stubs stubs)
                 _code.Bind(pending.Poll);
             }
 
-            var exit = new Exit(pending.Jump, first, second, _code.Position, pending.Target);
+            int stub = _code.Position;
             _code.PointAt(pending.Jump, first);
-            found.Add(exit);
-            _code.Store32(new HostAddress(State, FrameOffset.LastExit), (uint)number++);
+            _code.StoreConstant32(new HostAddress(State, FrameOffset.LastExit), (uint)number++);
             Leave(pending.Target);
+            found.Add(new Exit(pending.Jump, first, second, stub, _code.Position, pending.Target));
+        }
+
+        foreach ((int jump, FlagSource flags) in _polls)
+        {
+            _code.Bind(jump);
+            flags.Emit(_code);
+            Stubs.SaveFlags(_code);
+            Leave(site.BlockStart);
+        }
+
+        foreach (FarJump far in _far)
+        {
+            _code.Bind(far.Elsewhere);
+            _code.Bind(far.Stale);
+            LoadIp(far.Place);
+            _code.Lea(Temporary, new HostAddress(State, far.Slot));
+            _code.JumpTo(stubs.FillFarSlot);
         }
 
         _pending.Clear();
+        _polls.Clear();
+        _far.Clear();
     }
 
-    private void Add(int jump, int poll, int target) => _pending.Add(new Pending(jump, poll, target, site.Flags.OnlyInHost));
+    private void Add(int jump, int poll, int target) => _pending.Add(new Pending(jump, poll, target, site.Flags.Now));
+
+    /// <summary>Jumps to the block's second copy, if there is to be one for flags as they are now.</summary>
+    private bool TryLoop(int poll)
+    {
+        FlagState flags = site.Flags.Now;
+        if (!_loop.Wanted || flags is not { InHost: false, InFrame: false, Source.Exists: true }) return false;
+        if (_loop.Place != 0 && _loop.Flags == flags) _code.JumpTo(_loop.Place);
+        else if (_loop.Jump == 0) _loop = new Loop(true, _code.Jump(), 0, flags);
+        else return false;
+        _polls.Add((poll, flags.Source));
+        return true;
+    }
+
+    /// <summary>Takes the next turn without a look, or goes to the loop's head.</summary>
+    private bool TryTurn()
+    {
+        FlagState flags = site.Flags.Now;
+        if (_turns == 0 || (flags with { InHost = false }) != _loop.Flags) return false;
+        _code.Op(0x83, false, 5, new HostAddress(State, FrameOffset.LoopCount));
+        _code.Byte(1);
+        _code.PointAt(_code.Jump(Condition.AboveOrEqual), _turns);
+        _code.JumpTo(_loop.Place);
+        return true;
+    }
+
+    private void SaveFlags(in FlagState flags)
+    {
+        if (!flags.InHost) flags.Source.Emit(_code);
+        Stubs.SaveFlags(_code);
+    }
 
     /// <summary>Looks whether the processor has something else to do. Keeps RFLAGS if the flags are nowhere else.</summary>
     private int Poll()
@@ -151,6 +288,7 @@ internal sealed class Exits(Site site, Stubs stubs)
         var attention = new HostAddress(State, FrameOffset.Attention);
         if (!site.Flags.OnlyInHost)
         {
+            site.Flags.Leave();
             _code.Op(0x80, false, 7, in attention);
             _code.Byte(0);
             return _code.Jump(Condition.NotEqual);
@@ -165,21 +303,17 @@ internal sealed class Exits(Site site, Stubs stubs)
         return jump;
     }
 
-    /// <summary>The jumps for when the place has another target, with the wanted one in R10, and for when it holds no longer.</summary>
-    private (int Other, int Stale) Probe()
-    {
-        _code.Move32(Temporary, Address);
-        _code.ShiftRight(Temporary, JumpBits);
-        _code.Op(0x33, false, Temporary, Address);
-        _code.Arithmetic(4, false, Temporary, (1 << JumpBits) - 1);
-        _code.ShiftLeft(Temporary, EntryBits);
-        _code.Op(0x03, true, Temporary, new HostAddress(State, FrameOffset.JumpTable));
-        _code.Op(0x3B, true, Address, new HostAddress(Temporary));
-        int other = _code.Jump(Condition.NotEqual);
-        _code.Load(Address, new HostAddress(State, FrameOffset.JumpKey));
-        _code.Op(0x3B, true, Address, new HostAddress(Temporary, EntryKey));
-        return (other, _code.Jump(Condition.NotEqual));
-    }
+    private readonly record struct Pending(int Jump, int Poll, int Target, FlagState Flags);
 
-    private readonly record struct Pending(int Jump, int Poll, int Target, bool SavesFlags);
+    /// <param name="Elsewhere">End of the jump for when the code is at another address than in its slot.</param>
+    /// <param name="Stale">End of the jump for when the slot's key holds no longer.</param>
+    /// <param name="Slot">Where it is, from the frame.</param>
+    /// <param name="Place">Where it leads, from the page's start.</param>
+    private readonly record struct FarJump(int Elsewhere, int Stale, int Slot, int Place);
+
+    /// <param name="Wanted">See <see cref="Start"/>.</param>
+    /// <param name="Jump">End of the jump to the second copy, in the first; 0 when there is none.</param>
+    /// <param name="Place">Where the second copy begins; 0 when there is none yet.</param>
+    /// <param name="Flags">Where the flags are at its start.</param>
+    private readonly record struct Loop(bool Wanted, int Jump, int Place, FlagState Flags);
 }

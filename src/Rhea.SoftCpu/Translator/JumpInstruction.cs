@@ -80,13 +80,13 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
             return;
         }
 
-        site.Flags.Save();
         int skip = _code.Jump(condition ^ 1);
-        exits.LoadIp((int)Target(in op));
-        exits.Lookup();
+        FlagState flags = site.Flags.Now;
+        site.Flags.Save();
         if (refund != 0) exits.Refund(refund);
-        exits.Go();
+        exits.Far(Target(in op));
         _code.Bind(skip);
+        site.Flags.Now = flags;
     }
 
     private void EmitJump(in Op op)
@@ -98,25 +98,21 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
         }
 
         site.Flags.Release();
-        exits.LoadIp((int)Target(in op));
-        exits.Lookup();
-        exits.Go();
+        exits.Far(Target(in op));
     }
 
     private void EmitCall(in Op op)
     {
+        stack.Reserve();
+        StoreReturn(in op);
         if (Target(in op) is >= 0 and < PageSize and var near)
         {
-            stack.Reserve();
-            StoreReturn(in op);
             exits.Direct((int)near, -1, Here(in op), 0);
             return;
         }
 
         site.Flags.Release();
-        exits.LoadIp((int)Target(in op));
-        exits.Lookup();
-        PushAndGo(in op);
+        exits.Far(Target(in op));
     }
 
     private void PushAndGo(in Op op)
@@ -141,8 +137,8 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
         site.Flags.Release();
         if (op.Has(OpFlags.Memory))
         {
-            memory.Reach(in op, site.Code64 ? 8 : 4, write: false);
-            _code.Op(0x8B, site.Code64, Address, new HostAddress(Address));
+            HostAddress at = memory.Reach(in op, site.Code64 ? 8 : 4, write: false);
+            _code.Op(0x8B, site.Code64, Address, in at);
             return;
         }
 
@@ -153,8 +149,9 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
 
     private void EmitReturn(in Op op)
     {
+        site.Flags.Release();
         stack.Top();
-        _code.Op(0x8B, site.Code64, Address, new HostAddress(Address));
+        stack.Load(Address);
         exits.Lookup();
         stack.Move((site.Code64 ? 8 : 4) + (ushort)op.Immediate);
         exits.Go();

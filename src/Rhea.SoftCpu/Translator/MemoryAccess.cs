@@ -1,4 +1,5 @@
 using Rhea.Core.Cpu;
+using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Tlb;
 using static Rhea.SoftCpu.Translator.GuestRegister;
@@ -9,9 +10,11 @@ namespace Rhea.SoftCpu.Translator;
 internal sealed class MemoryAccess(Site site)
 {
     private const int PageSize = 0x1000;
+    private const int StackSlot = 0, Spare = 1;
 
     private readonly Emitter _code = site.Code;
-    private int _slot;
+    private readonly int[] _leaders = new int[BlockDecoder.MaxOps]; // slots, by instruction
+    private int _slot = Spare;
 
     /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
     public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || HasOnlyBase(op.Segment)) && CanCompute(in op);
@@ -24,17 +27,34 @@ internal sealed class MemoryAccess(Site site)
         return displacement == (int)displacement;
     }
 
-    /// <summary>Leaves the memory operand's host address in R10. Changes R11 and RFLAGS.</summary>
+    /// <summary>A slot that nobody looks into.</summary>
+    public static int SpareSlot { get; } = FrameOffset.Slot(Spare, write: false);
+
+    /// <summary>Where the memory operand is on the host: relative to R10, and maybe to registers of the guest. Changes R10, R11 and RFLAGS.</summary>
     /// <param name="op">The instruction.</param>
     /// <param name="size">Bytes.</param>
     /// <param name="write">It is written, and maybe read too.</param>
     /// <param name="aligned">To its own size, else the interpreter faults.</param>
-    public void Reach(in Op op, int size, bool write, bool aligned = false)
+    public HostAddress Reach(in Op op, int size, bool write, bool aligned = false)
     {
-        site.Flags.Release();
+        if (site.Held.Is) return ReachHeld(in op, aligned ? size : 1);
+        site.Flags.Leave();
+        if (!aligned && IsNear(in op)) return CheckNear(new HostAddress(HostOf(FrameOffset.GeneralNumber(op.Base)), (int)op.Displacement), size, write);
         Compute(in op, Address, op.AddressShift == 0);
         AddSegment(in op);
         Check(size, write, aligned);
+        return new HostAddress(Address);
+    }
+
+    /// <summary>The same for a place on the stack.</summary>
+    public HostAddress ReachStack(int register, int displacement, int size, bool write)
+    {
+        site.Flags.Leave();
+        var linear = new HostAddress(register, displacement);
+        if (site.Code64) return CheckNear(in linear, size, write, stack: true);
+        _code.Lea(Address, in linear, wide: false);
+        Check(size, write, stack: true);
+        return new HostAddress(Address);
     }
 
     /// <summary>The same for the part of the memory operand that has a bit whose number is in a guest register.</summary>
@@ -44,7 +64,7 @@ internal sealed class MemoryAccess(Site site)
     /// <param name="write">It is written, and maybe read too.</param>
     public void ReachBit(in Op op, int number, int size, bool write)
     {
-        site.Flags.Release();
+        site.Flags.Leave();
         Compute(in op, Address, op.AddressShift == 0);
         Bring(number, Temporary, wide: size == sizeof(ulong));
         if (size != sizeof(ulong)) _code.Op(0x63, true, Temporary, Temporary); // movsxd
@@ -84,22 +104,29 @@ internal sealed class MemoryAccess(Site site)
         else _code.Lea(to, new HostAddress(start, displacement, index, op.Scale), wide);
     }
 
-    /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS, which are in the frame already.</summary>
-    /// <param name="size">Bytes.</param>
-    /// <param name="write">They are written.</param>
-    /// <param name="aligned">To their own size, else the interpreter faults.</param>
-    /// <param name="stack">All accesses to the stack share a slot.</param>
-    public void Check(int size, bool write, bool aligned = false, bool stack = false)
+    /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS.</summary>
+    private void Check(int size, bool write, bool aligned = false, bool stack = false)
     {
-        int slot = FrameOffset.Slot(stack ? 0 : NextSlot(), write);
-        _code.Move(Temporary, Address);
-        _code.Op(0x33, true, Temporary, new HostAddress(State, FrameOffset.Salt));
-        _code.Op(0x33, true, Temporary, new HostAddress(State, slot));
-        _code.Arithmetic(7, true, Temporary, PageSize - size);
-        int jump = _code.Jump(Condition.Above);
-        _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
-        site.Refill(jump, slot, size, write);
-        if (!aligned || size <= 1) return;
+        (int slot, Wanted wanted, bool known) = Begin(size, write, stack);
+        if (!known)
+        {
+            if (wanted.From == 0) _code.Move(Temporary, Address);
+            else _code.Lea(Temporary, new HostAddress(Address, wanted.From));
+            int jump = Compare(slot, wanted.Length);
+            _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
+            site.Refill(jump, slot, null, in wanted);
+        }
+        else
+        {
+            _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
+        }
+
+        if (aligned && size > 1) CheckAligned(size);
+    }
+
+    /// <summary>The host address in R10 must be a multiple of a power of two.</summary>
+    private void CheckAligned(int size)
+    {
         _code.Rex(false, 0, -1, Address, force: true);
         _code.Byte(0xF6); // test r10b, imm8
         _code.ModRm(0, Address);
@@ -107,12 +134,89 @@ internal sealed class MemoryAccess(Site site)
         site.Miss(_code.Jump(Condition.NotEqual));
     }
 
+    /// <summary>The host address of an operand that needs no check but for its alignment.</summary>
+    private HostAddress ReachHeld(in Op op, int alignment)
+    {
+        HeldAccess held = site.Held;
+        var displacement = (int)Displacement(in op);
+        int from = held.HasBase || op.Base == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Base));
+        int index = held.HasIndex || op.Index == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Index));
+        _code.Load(Address, new HostAddress(State, held.Cell));
+        if (!held.HasBase && op.Base != FrameOffset.Zero && from < 0)
+        {
+            _code.Load(Temporary, Slot(FrameOffset.GeneralNumber(op.Base)));
+            _code.Lea(Address, new HostAddress(Address, 0, Temporary));
+        }
+
+        if (!held.HasIndex && op.Index != FrameOffset.Zero && index < 0)
+        {
+            _code.Load(Temporary, Slot(FrameOffset.GeneralNumber(op.Index)));
+            _code.Lea(Address, new HostAddress(Address, 0, Temporary, op.Scale));
+        }
+
+        if (from >= 0 && index >= 0)
+        {
+            _code.Lea(Address, new HostAddress(Address, 0, from));
+            from = -1;
+        }
+
+        HostAddress at = from >= 0 ? new HostAddress(from, displacement, Address) : new HostAddress(Address, displacement, index, index < 0 ? 0 : op.Scale);
+        if (alignment <= 1) return at;
+        site.Flags.Leave();
+        _code.Lea(Address, in at);
+        CheckAligned(alignment);
+        return new HostAddress(Address);
+    }
+
+    /// <summary>The host address behind a linear address that is a register and a displacement: both and R10.</summary>
+    private HostAddress CheckNear(in HostAddress linear, int size, bool write, bool stack = false)
+    {
+        (int slot, Wanted wanted, bool known) = Begin(size, write, stack);
+        if (!known)
+        {
+            _code.Lea(Temporary, linear with { Displacement = linear.Displacement + wanted.From });
+            int jump = Compare(slot, wanted.Length);
+            site.Refill(jump, slot, linear, in wanted);
+        }
+
+        _code.Load(Address, new HostAddress(State, slot + sizeof(ulong)));
+        return linear with { Index = Address };
+    }
+
+    /// <summary>What is to be checked for the access, and in which slot; or in which slot that has been done.</summary>
+    private (int Slot, Wanted Wanted, bool Known) Begin(int size, bool write, bool stack)
+    {
+        PlannedAccess access = site.Access;
+        var own = new Wanted(0, size, write, size, write);
+        if (!access.Grouped) return (FrameOffset.Slot(stack ? StackSlot : NextSlot(), write), own, false);
+        if (access.Leader != site.Number) return (_leaders[access.Leader], own, true);
+        int slot = FrameOffset.Slot(NextSlot(), access.Writes);
+        _leaders[site.Number] = slot;
+        return (slot, own with { From = access.From, Length = Stubs.CheckedSize(access.Length), Writes = access.Writes }, false);
+    }
+
+    /// <summary>The jump for when the bytes from the linear address in R11 are not in the slot's page.</summary>
+    private int Compare(int slot, int length)
+    {
+        _code.Op(0x33, true, Temporary, new HostAddress(State, FrameOffset.Salt));
+        _code.Op(0x33, true, Temporary, new HostAddress(State, slot));
+        _code.Arithmetic(7, true, Temporary, PageSize - length);
+        return _code.Jump(Condition.Above);
+    }
+
+    /// <summary>A register of the host has the base, there is nothing else but a displacement, and one that can be changed a little.</summary>
+    private static bool IsNear(in Op op) => op is { AddressShift: 0, Displacement: > int.MinValue / 2 and < int.MaxValue / 2 } && op.Has(OpFlags.Flat)
+        && op.Index == FrameOffset.Zero && op.Base != FrameOffset.Zero && op.Base != FrameOffset.BlockIp && HostOf(FrameOffset.GeneralNumber(op.Base)) >= 0;
+
     private void AddSegment(in Op op)
     {
         if (!op.Has(OpFlags.Flat)) _code.Op(0x03, site.Code64, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
     }
 
-    private int NextSlot() => _slot = _slot + 1 < AccessSlots.Count ? _slot + 1 : 1;
+    /// <summary>A slot for a new access.</summary>
+    public int NewSlot(bool write) => FrameOffset.Slot(NextSlot(), write);
+
+    private int NextSlot() => _slot = _slot + 1 < AccessSlots.Count ? _slot + 1 : Spare + 1;
 
     private bool HasOnlyBase(SegmentRegister segment) => segment switch
     {
@@ -132,4 +236,16 @@ internal sealed class MemoryAccess(Site site)
         _code.Load(temporary, Slot(number));
         return temporary;
     }
+}
+
+/// <summary>What a check of a memory access looks for.</summary>
+/// <param name="From">Where the bytes begin that must be reachable, from the access.</param>
+/// <param name="Length">Their number.</param>
+/// <param name="Writes">They must be writable.</param>
+/// <param name="Size">Bytes of the access itself.</param>
+/// <param name="Write">It writes.</param>
+internal readonly record struct Wanted(int From, int Length, bool Writes, int Size, bool Write)
+{
+    /// <summary>The access itself may be possible although the check fails.</summary>
+    public bool IsMore => Length != Size || Writes != Write;
 }

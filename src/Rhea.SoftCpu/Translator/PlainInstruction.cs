@@ -9,9 +9,10 @@ namespace Rhea.SoftCpu.Translator;
 /// <summary>Instructions that the host does as the guest would: only their registers and addresses are others.</summary>
 internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 {
-    private const int HighestOfTwo = 4; // AH, CH, DH, BH are numbers 4 to 7 without REX
+    private const int Test = 0x85, HighestOfTwo = 4; // AH, CH, DH, BH are numbers 4 to 7 without REX
 
     private readonly Emitter _code = site.Code;
+    private int _kept = -1, _keptUntil; // the guest register that is in R10 and in the frame, for what is emitted there
 
     /// <summary>The operands of an instruction that writes no register or memory operand.</summary>
     private static bool OnlyReads(Mnemonic mnemonic) => mnemonic is Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Bt or Mnemonic.Mul or Mnemonic.Nop
@@ -28,13 +29,35 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         return !op.Has(OpFlags.Memory) || (!IsBitString(form) && memory.CanReach(in op) && form.MemorySize is 1 or 2 or 4 or 8 or 16);
     }
 
+    /// <summary>Nothing is known of R10.</summary>
+    public void Start() => _kept = -1;
+
+    /// <summary>What was emitted from a position on has not changed R10.</summary>
+    public void GoOn(int from)
+    {
+        if (_keptUntil == from) _keptUntil = _code.Position;
+    }
+
     public void Emit(HostForm form, in Op op)
     {
         bool inMemory = op.Has(OpFlags.Memory);
-        if (inMemory) memory.Reach(in op, form.MemorySize, WritesOther(form), VectorInstructions.MustBeAligned(form));
+        int kept = _keptUntil == _code.Position ? _kept : -1;
+        HostAddress at = inMemory ? memory.Reach(in op, form.MemorySize, WritesMemory(form), VectorInstructions.MustBeAligned(form)) : default;
         if (inMemory && form is { Mnemonic: Mnemonic.Cmpxchg, Size: 32 or 64 } && !IsLocked(form, in op))
         {
-            EmitCompareExchange(in op, form.Size == 64);
+            EmitCompareExchange(in op, in at, form.Size == 64);
+            return;
+        }
+
+        if (!inMemory && IsSlowScan(form) && site.LiveFlags == 0)
+        {
+            EmitScan(form, in op);
+            return;
+        }
+
+        if (!inMemory && IsDoubleShift(form) && site.LiveFlags == 0)
+        {
+            EmitDoubleShift(form, in op);
             return;
         }
 
@@ -42,13 +65,38 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         if (form.Reads != 0 || keeps) site.Flags.Need();
         int high = SwappedHigh(form, in op);
         if (high >= 0) SwapBytes(high);
-        int register = form.Register < 0 ? form.Group : Bring(Operand(in op, form.Register), form.RegisterSize, Temporary, ReadsRegister(form), high >= 0);
-        int other = inMemory || form.Other < 0 ? Address : Bring(Operand(in op, form.Other), form.OtherSize, Address, ReadsOther(form), high >= 0);
-        Encode(form, in op, register, other);
-        if (form.Register >= 0 && WritesRegister(form)) PutBack(Operand(in op, form.Register), form.RegisterSize, register);
-        if (!inMemory && form.Other >= 0 && WritesOther(form)) PutBack(Operand(in op, form.Other), form.OtherSize, other);
+        Operands operands = inMemory ? new Operands(BringRegister(form, in op, high >= 0), Address, at) : BringBoth(form, in op, ref kept, high >= 0);
+        FlagSource source = inMemory ? default : FlagSource.Of(form, in op);
+        if (!source.Exists && !keeps && (site.LiveFlags & form.Writes) != 0)
+        {
+            source = FlagSource.OfShift(form, in op);
+            if (source.Exists) FlagSource.KeepLeft(_code, operands.Other);
+        }
+
+        Encode(form, in op, in operands);
+        if (form.Register >= 0 && WritesRegister(form)) PutBack(Operand(in op, form.Register), form.RegisterSize, operands.Register);
+        if (!inMemory && form.Other >= 0 && WritesOther(form) && operands.Other >= 0) PutBack(Operand(in op, form.Other), form.OtherSize, operands.Other);
         if (high >= 0) SwapBytes(high);
-        if (form.Writes != 0) site.Flags.Changed();
+        if (form.Writes != 0) site.Flags.Changed(source);
+        (_kept, _keptUntil) = (inMemory ? -1 : kept, _code.Position);
+    }
+
+    public static bool WritesMemory(HostForm form) => WritesOther(form);
+
+    /// <summary>The guest registers that it changes, a bit for each.</summary>
+    public static int Written(HostForm form, in Op op)
+    {
+        const int rax = 1 << HostRegister.Rax, rdx = 1 << HostRegister.Rdx;
+        int written = form.Mnemonic switch
+        {
+            Mnemonic.Mul or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo or Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b => rax | rdx,
+            Mnemonic.Imul when form.Register < 0 => rax | rdx,
+            Mnemonic.Cmpxchg or Mnemonic.Cbw or Mnemonic.Cwde or Mnemonic.Cdqe => rax,
+            _ => form is { Fixed: true, Register: < 0, Other: < 0 } && !OnlyReads(form.Mnemonic) ? rax : 0,
+        };
+        if (form.Register >= 0 && form.RegisterSize != 16 && WritesRegister(form)) written |= 1 << FrameOffset.GeneralNumber(Operand(in op, form.Register));
+        if (form.Other >= 0 && form.OtherSize != 16 && !op.Has(OpFlags.Memory) && WritesOther(form)) written |= 1 << FrameOffset.GeneralNumber(Operand(in op, form.Other));
+        return written;
     }
 
     private static bool IsGeneral(Mnemonic mnemonic) => mnemonic is Mnemonic.Add or Mnemonic.Or or Mnemonic.Adc or Mnemonic.Sbb or Mnemonic.And
@@ -131,6 +179,52 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         return temporary;
     }
 
+    private int BringRegister(HostForm form, in Op op, bool swapped) =>
+        form.Register < 0 ? form.Group : Bring(Operand(in op, form.Register), form.RegisterSize, Temporary, ReadsRegister(form), swapped);
+
+    /// <summary>Where the operands of an instruction without a memory operand are. One that is in the frame may stay there, in ModRM's other field.</summary>
+    /// <param name="form">The instruction's form.</param>
+    /// <param name="op">The instruction.</param>
+    /// <param name="kept">The guest register that is in R10; -1 is none. Becomes the one that is there behind the instruction.</param>
+    /// <param name="swapped">See <see cref="SwappedHigh"/>.</param>
+    private Operands BringBoth(HostForm form, in Op op, ref int kept, bool swapped)
+    {
+        int first = NumberInFrame(form.Register, form.RegisterSize, in op), second = NumberInFrame(form.Other, form.OtherSize, in op);
+        bool same = first >= 0 && first == second, clears = same && form is { Mnemonic: Mnemonic.Xor or Mnemonic.Sub, Size: 32 or 64 };
+        int register = form.Register < 0 ? form.Group : first < 0 ? Bring(Operand(in op, form.Register), form.RegisterSize, -1, reads: false, swapped) : -1;
+        int other = form.Other < 0 ? Address : second < 0 ? Bring(Operand(in op, form.Other), form.OtherSize, -1, reads: false, swapped) : -1;
+        if (second >= 0 && second != kept && !same && CanStay(form))
+            return new Operands(first < 0 ? register : Load(first, Address, ReadsRegister(form), ref kept), -1, Slot(second));
+        if (second >= 0) other = Load(second, first >= 0 && first == kept && !same ? Temporary : Address, !clears && (same || ReadsOther(form)), ref kept);
+        if (same) return new Operands(other, other, null);
+        if (first < 0) return new Operands(register, other, null);
+        if (first != kept && CanTurn(form)) return new Operands(register, other, Slot(first), Turned: true);
+        return new Operands(Load(first, second >= 0 && other == Address ? Temporary : Address, ReadsRegister(form), ref kept), other, null);
+    }
+
+    /// <summary>A guest register from the frame, into a host register if it is not in R10 already. It may be only for what is written there.</summary>
+    private int Load(int number, int to, bool reads, ref int kept)
+    {
+        if (number == kept) return Address;
+        if (reads) _code.Load(to, Slot(number));
+        if (to == Address) kept = number;
+        return to;
+    }
+
+    /// <summary>The guest register that an operand is, if it is in the frame; else -1.</summary>
+    private static int NumberInFrame(int operand, int size, in Op op)
+    {
+        if (operand < 0 || size == 16) return -1;
+        int number = FrameOffset.GeneralNumber(Operand(in op, operand));
+        return HostOf(number) < 0 ? number : -1;
+    }
+
+    /// <summary>The operand in ModRM's other field may be memory as well as a register: it is only read, or all of it is replaced.</summary>
+    private static bool CanStay(HostForm form) => IsGeneral(form.Mnemonic) && !IsBitString(form) && (!WritesOther(form) || form is { Mnemonic: Mnemonic.Mov, OtherSize: 8 });
+
+    /// <summary>There is an instruction that does the same with the operands in the other fields.</summary>
+    private static bool CanTurn(HostForm form) => form is { Map: 0, Register: 1, Other: 0, Size: 32 or 64 } && ((form.Opcode & 0xC5) == 1 || form.Opcode is Test or 0x89);
+
     private void PutBack(ushort operand, int size, int host)
     {
         if (size == 16) return;
@@ -145,33 +239,82 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         _code.ModRm(register + HighestOfTwo, register);
     }
 
+    /// <summary>BSF and BSR take long on some hosts; what counts zeros does not.</summary>
+    private static bool IsSlowScan(HostForm form) => form is { Mnemonic: Mnemonic.Bsf or Mnemonic.Bsr, Size: 32 or 64 } && Bmi1.IsSupported && Lzcnt.IsSupported;
+
+    /// <summary>BSF or BSR whose flags do not matter. Of 0, for which the counts set CF, the destination stays as it was.</summary>
+    private void EmitScan(HostForm form, in Op op)
+    {
+        bool wide = form.Size == 64;
+        int to = Bring(op.R0, sizeof(ulong), Address, reads: false, swapped: false), from = Bring(op.R1, sizeof(ulong), Address, reads: true, swapped: false);
+        _code.Byte(0xF3);
+        if (form.Mnemonic == Mnemonic.Bsf)
+        {
+            _code.Op(0x0FBC, wide, Temporary, from); // tzcnt
+        }
+        else
+        {
+            _code.Op(0x0FBD, wide, Temporary, from); // lzcnt
+            _code.Op(0xF7, false, 2, Temporary); // not
+            _code.Lea(Temporary, new HostAddress(Temporary, form.Size), wide: false);
+        }
+
+        if (to == Address) _code.Load(Address, Slot(FrameOffset.GeneralNumber(op.R0)));
+        _code.Op(0x0F43, true, to, Temporary); // cmovae
+        PutBack(op.R0, sizeof(ulong), to);
+        site.Flags.Changed();
+    }
+
+    /// <summary>SHLD and SHRD by a constant take longer on some hosts than two shifts and an OR.</summary>
+    private static bool IsDoubleShift(HostForm form) => form is { Mnemonic: Mnemonic.Shld or Mnemonic.Shrd, Immediate: 1, Size: 32 or 64 };
+
+    /// <summary>SHLD or SHRD whose flags do not matter.</summary>
+    private void EmitDoubleShift(HostForm form, in Op op)
+    {
+        const int left = 4, right = 5; // their numbers among the shifts
+        bool wide = form.Size == 64, shiftsLeft = form.Mnemonic == Mnemonic.Shld;
+        int count = (int)op.Immediate & (form.Size - 1), to = Bring(op.R0, sizeof(ulong), Address, reads: true, swapped: false);
+        _code.Op(0x8B, wide, Temporary, Bring(op.R1, sizeof(ulong), Temporary, reads: true, swapped: false));
+        Shift(Temporary, shiftsLeft ? right : left, form.Size - count);
+        Shift(to, shiftsLeft ? left : right, count);
+        _code.Op(0x0B, wide, to, Temporary); // or
+        PutBack(op.R0, sizeof(ulong), to);
+        site.Flags.Changed();
+
+        void Shift(int register, int way, int by)
+        {
+            _code.Op(0xC1, wide, way, register);
+            _code.Byte(by);
+        }
+    }
+
     /// <summary>CMPXCHG in steps, which take less time than the instruction: what is in memory, or the new value, is stored in any case.</summary>
-    private void EmitCompareExchange(in Op op, bool wide)
+    private void EmitCompareExchange(in Op op, in HostAddress at, bool wide)
     {
         int number = FrameOffset.GeneralNumber(op.R1), host = HostOf(number);
-        _code.Op(0x8B, wide, Temporary, new HostAddress(Address));
+        _code.Op(0x8B, wide, Temporary, in at);
         _code.Op(0x3B, wide, HostRegister.Rax, Temporary);
         _code.Op(0x0F45, true, HostRegister.Rax, Temporary); // cmovne
         if (host < 0) _code.Op(0x0F44, true, Temporary, Slot(number)); // cmove
         else _code.Op(0x0F44, true, Temporary, host);
-        _code.Op(0x89, wide, Temporary, new HostAddress(Address));
+        _code.Op(0x89, wide, Temporary, in at);
         site.Flags.Changed();
     }
 
-    private void Encode(HostForm form, in Op op, int register, int other)
+    private void Encode(HostForm form, in Op op, in Operands operands)
     {
-        bool inMemory = op.Has(OpFlags.Memory);
+        int register = operands.Turned ? operands.Other : operands.Register;
         if (IsLocked(form, in op)) _code.Byte(0xF0);
         if (form.Size == 16) _code.Byte(0x66);
         if (form.Prefix != 0) _code.Byte(form.Prefix);
-        bool low = IsLowOfFour(form.RegisterSize, form.Register, register, in op) || (!inMemory && IsLowOfFour(form.OtherSize, form.Other, other, in op));
+        bool low = IsLowOfFour(form.RegisterSize, form.Register, register, in op) || (operands.Memory is null && IsLowOfFour(form.OtherSize, form.Other, operands.Other, in op));
         bool hasOperands = form.Register >= 0 || form.Other >= 0;
-        _code.Rex(form.Size == 64, hasOperands ? register : 0, -1, hasOperands ? other : 0, low);
+        _code.Rex(form.Size == 64, hasOperands ? register : 0, operands.Memory?.Index ?? -1, operands.Memory?.Base ?? (hasOperands ? operands.Other : 0), low);
         if (form.Map != 0) _code.Byte(0x0F);
         if (form.Map > 1) _code.Byte(form.Map == 2 ? 0x38 : 0x3A);
-        _code.Byte(form.Opcode);
-        if (inMemory) _code.ModRm(register, new HostAddress(other));
-        else if (hasOperands) _code.ModRm(register, other);
+        _code.Byte(operands.Turned && form.Opcode != Test ? form.Opcode | 2 : form.Opcode); // TEST has no direction
+        if (operands.Memory is { } place) _code.ModRm(register, in place);
+        else if (hasOperands) _code.ModRm(register, operands.Other);
         if (form.Immediate == 1) _code.Byte((int)op.Immediate);
         else if (form.Immediate == 2) _code.Int16((int)op.Immediate);
         else if (form.Immediate == 4) _code.Int32((int)op.Immediate);
@@ -180,4 +323,10 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     /// <summary>SIL or DIL, which without REX would be DH or BH.</summary>
     private static bool IsLowOfFour(int size, int operand, int host, in Op op) =>
         size == 1 && operand >= 0 && host is >= HighestOfTwo and < 8 && !FrameOffset.IsHighByte(Operand(in op, operand));
+
+    /// <param name="Register">What is in ModRM's register field.</param>
+    /// <param name="Other">The register in its other field; -1 when there is <paramref name="Memory"/>.</param>
+    /// <param name="Memory">The memory in its other field.</param>
+    /// <param name="Turned">The two have changed places: <paramref name="Other"/> is in the register field.</param>
+    private readonly record struct Operands(int Register, int Other, HostAddress? Memory, bool Turned = false);
 }

@@ -11,6 +11,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     private readonly List<Sought> _sought = [];
     private readonly List<(int Jump, int Back)> _questions = [];
     private int _place;
+    private FlagSource? _missing; // at the first jump away of the instruction
     private bool _hasX87;
 
     public Emitter Code => code;
@@ -23,6 +24,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>See <see cref="TranslationKind"/>.</summary>
     public bool Atomic { get; private set; }
 
+    /// <summary>PAUSE ends the processor's turn.</summary>
+    public bool Yields { get; private set; }
+
     /// <summary>64-bit code, as opposed to 32-bit code with flat segments.</summary>
     public bool Code64 => (Mode & BlockMode.Code64) != 0;
 
@@ -32,17 +36,46 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Status flags that something behind this instruction depends on.</summary>
     public uint LiveFlags { get; private set; }
 
-    public void StartBlock(BlockMode mode, int start, bool atomic) => (Mode, BlockStart, Atomic, _hasX87) = (mode, start, atomic, false);
+    public void StartBlock(BlockMode mode, int start, in TranslationKind kind) =>
+        (Mode, BlockStart, Atomic, Yields) = (mode, start, kind.Atomic, kind.TakesTurns);
+
+    /// <summary>The block's instructions come, for the first time or again.</summary>
+    public void StartOps() => _hasX87 = false;
+
+    /// <summary>What its memory access has in common with others of the block.</summary>
+    public PlannedAccess Access { get; private set; }
+
+    /// <summary>It needs no check, as long as the loop has turns left.</summary>
+    public HeldAccess Held { get; private set; }
+
+    /// <summary>Of the instruction in the block.</summary>
+    public int Number { get; private set; }
 
     /// <param name="place">Of the op, in the arena.</param>
+    /// <param name="number">See <see cref="Number"/>.</param>
     /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>
-    public void Start(int place, uint liveFlags) => (_place, LiveFlags) = (place, liveFlags);
+    /// <param name="access">See <see cref="Access"/>.</param>
+    /// <param name="held">See <see cref="Held"/>.</param>
+    public void Start(int place, int number, uint liveFlags, in PlannedAccess access, in HeldAccess held) =>
+        (_place, Number, LiveFlags, Access, Held) = (place, number, liveFlags, access, held);
 
     /// <summary>A jump, not bound yet, that leaves the fast path. Nothing of the instruction has been done there.</summary>
-    public void Miss(int jump) => _misses.Add(jump);
+    public void Miss(int jump)
+    {
+        _missing ??= Flags.Missing;
+        _misses.Add(jump);
+    }
 
-    /// <summary>A jump from a check that found another page in its slot. With the TLB's help it goes on here, with the host address in R10, else it misses.</summary>
-    public void Refill(int jump, int slot, int size, bool write) => _fillings.Add(new Filling(jump, slot, code.Position, stubs.FillSlot(size, write)));
+    /// <summary>A jump from a check that found another page in its slot. With the TLB's help it goes on here, else it misses.</summary>
+    /// <param name="jump">The jump.</param>
+    /// <param name="slot">The slot.</param>
+    /// <param name="linear">The access's linear address. Null: that is in R10, and where it goes on the host address is.</param>
+    /// <param name="wanted">What was looked for.</param>
+    public void Refill(int jump, int slot, HostAddress? linear, in Wanted wanted)
+    {
+        _missing ??= Flags.Missing;
+        _fillings.Add(new Filling(jump, slot, code.Position, linear, wanted));
+    }
 
     /// <summary>Jumps from a look for a target: another one was there, with the wanted RIP in R10, or the right one under a key that holds no longer.</summary>
     /// <remarks>If the target can be found by its host address, it goes on here, with the target's place in R11, else it misses.</remarks>
@@ -65,7 +98,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
     public void End()
     {
         if (_misses.Count == 0 && _fillings.Count == 0 && _sought.Count == 0) return;
-        _detours.Add(new Detour([.. _misses], [.. _fillings], [.. _sought], _place, code.Position, stubs.Interpret(Flags.InHost, _hasX87)));
+        _detours.Add(new Detour([.. _misses], [.. _fillings], [.. _sought], _missing ?? default, _place, code.Position,
+            Access.Leaves ? stubs.InterpretLast : stubs.Interpret(Flags.InHost, _hasX87)));
+        _missing = null;
         _misses.Clear();
         _fillings.Clear();
         _sought.Clear();
@@ -75,11 +110,11 @@ internal sealed class Site(Emitter code, Stubs stubs)
     public void NeedX87()
     {
         if (_hasX87) return;
-        Flags.Release();
+        Flags.Leave();
         code.Op(0x80, false, 7, new HostAddress(GuestRegister.State, FrameOffset.X87Place));
         code.Byte((int)X87Place.Host);
         int jump = code.Jump(Condition.NotEqual);
-        _detours.Add(new Detour([jump], [], [], _place, code.Position, stubs.StartX87));
+        _detours.Add(new Detour([jump], [], [], Flags.Missing, _place, code.Position, stubs.StartX87));
         _hasX87 = true;
     }
 
@@ -100,13 +135,10 @@ internal sealed class Site(Emitter code, Stubs stubs)
     {
         foreach (Detour detour in _detours)
         {
-            List<int> misses = [.. detour.Misses];
+            List<int> misses = [.. detour.Misses], alone = [];
             foreach (Filling filling in detour.Fillings)
             {
-                code.Bind(filling.Jump);
-                code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
-                code.CallTo(filling.Stub);
-                code.PointAt(code.Jump(Condition.BelowOrEqual), filling.Back);
+                EmitFilling(in filling, alone);
                 if (detour.Sought.Length > 0 || filling != detour.Fillings[^1]) misses.Add(code.Jump());
             }
 
@@ -116,10 +148,9 @@ internal sealed class Site(Emitter code, Stubs stubs)
                 if (sought != detour.Sought[^1]) misses.Add(code.Jump());
             }
 
-            foreach (int jump in misses) code.Bind(jump);
-            code.Constant(GuestRegister.Address, (ulong)detour.Place);
-            code.CallTo(detour.Stub);
-            code.JumpTo(detour.Back);
+            EmitInterpret(misses, in detour, detour.Stub);
+            if (detour.Stub != stubs.InterpretLast) code.JumpTo(detour.Back);
+            if (alone.Count > 0) EmitInterpret(alone, in detour, stubs.InterpretAlone);
         }
 
         foreach ((int jump, int back) in _questions)
@@ -133,9 +164,45 @@ internal sealed class Site(Emitter code, Stubs stubs)
         _questions.Clear();
     }
 
-    private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, int Place, int Back, int Stub);
+    /// <summary>Asks the TLB for what a check did not find. What follows is for when the TLB does not have it.</summary>
+    /// <param name="filling">The check.</param>
+    /// <param name="alone">Takes jumps for when the access is possible, but not all that was checked.</param>
+    private void EmitFilling(in Filling filling, List<int> alone)
+    {
+        Wanted wanted = filling.Wanted;
+        bool moves = filling.Linear is null && wanted.From != 0;
+        code.Bind(filling.Jump);
+        if (filling.Linear is { } linear) code.Lea(GuestRegister.Address, linear with { Displacement = linear.Displacement + wanted.From });
+        else if (moves) code.Lea(GuestRegister.Address, new HostAddress(GuestRegister.Address, wanted.From));
+        code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
+        code.CallTo(FillSlot(wanted.Length, wanted.Writes));
+        if (moves) code.Lea(GuestRegister.Address, new HostAddress(GuestRegister.Address, -wanted.From));
+        code.PointAt(code.Jump(Condition.Equal), filling.Back);
+        if (!wanted.IsMore) return;
+        if (filling.Linear is { } own) code.Lea(GuestRegister.Address, in own);
+        code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, MemoryAccess.SpareSlot));
+        code.CallTo(FillSlot(wanted.Size, wanted.Write));
+        alone.Add(code.Jump(Condition.Equal));
+    }
+
+    private int FillSlot(int size, bool write) => write && !Atomic ? stubs.FillSlotBesideCode(size) : stubs.FillSlot(size, write);
+
+    private void EmitInterpret(List<int> jumps, in Detour detour, int stub)
+    {
+        foreach (int jump in jumps) code.Bind(jump);
+        if (detour.Flags.Exists)
+        {
+            detour.Flags.Emit(code);
+            Stubs.SaveFlags(code);
+        }
+
+        code.Constant(GuestRegister.Address, (ulong)detour.Place);
+        code.CallTo(stub);
+    }
+
+    private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, FlagSource Flags, int Place, int Back, int Stub);
 
     private readonly record struct Sought(int Other, int Stale, int Back);
 
-    private readonly record struct Filling(int Jump, int Slot, int Back, int Stub);
+    private readonly record struct Filling(int Jump, int Slot, int Back, HostAddress? Linear, Wanted Wanted);
 }

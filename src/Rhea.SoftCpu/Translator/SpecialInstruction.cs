@@ -13,8 +13,17 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
         or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
 
-    public bool Fits(in Op op) => (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
+    public bool Fits(in Op op) => (Code)op.Code == Code.Pause ? !site.Yields : (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
         : !op.Has(OpFlags.Memory) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m ? memory.CanCompute(in op) : memory.CanReach(in op));
+
+    /// <summary>The guest registers that it changes, a bit for each.</summary>
+    public static int Written(in Op op) => (Code)op.Code switch
+    {
+        Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause => 0,
+        Code.Mov_EAX_moffs32 or Code.Mov_RAX_moffs64 => 1 << HostRegister.Rax,
+        Code.Xchg_r32_EAX or Code.Xchg_r64_RAX => 1 << HostRegister.Rax | 1 << FrameOffset.GeneralNumber(op.R0),
+        _ => 1 << FrameOffset.GeneralNumber(op.R0),
+    };
 
     public void Emit(in Op op)
     {
@@ -122,8 +131,8 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
     private void EmitAbsolute(in Op op)
     {
         bool wide = (Code)op.Code is Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX, write = (Code)op.Code is Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX;
-        memory.Reach(in op, wide ? 8 : 4, write);
-        _code.Op(write ? 0x89 : 0x8B, wide, HostRegister.Rax, new HostAddress(Address));
+        HostAddress at = memory.Reach(in op, wide ? 8 : 4, write);
+        _code.Op(write ? 0x89 : 0x8B, wide, HostRegister.Rax, in at);
     }
 
     private int Bring(int number)

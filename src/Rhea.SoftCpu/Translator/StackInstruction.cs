@@ -8,6 +8,7 @@ namespace Rhea.SoftCpu.Translator;
 internal sealed class StackInstruction(Site site, MemoryAccess memory)
 {
     private readonly Emitter _code = site.Code;
+    private HostAddress _place;
 
     /// <summary>Of what is pushed, in bytes.</summary>
     public int Size => site.Code64 ? 8 : 4;
@@ -48,31 +49,27 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
                 break;
             default:
                 Reserve();
-                _code.Op(0xC7, site.Code64, 0, new HostAddress(Address));
+                _code.Op(0xC7, site.Code64, 0, in _place);
                 _code.Int32((int)op.Immediate);
                 Move(-Size);
                 break;
         }
     }
 
-    /// <summary>Leaves the host address of what is pushed next in R10. The stack pointer does not move yet.</summary>
-    public void Reserve()
-    {
-        site.Flags.Release();
-        _code.Lea(Address, new HostAddress(StackPointer, -Size), site.Code64);
-        memory.Check(Size, write: true, stack: true);
-    }
+    /// <summary>Finds the place of what is pushed next. The stack pointer does not move yet. Changes R10 and R11.</summary>
+    public void Reserve() => _place = memory.ReachStack(StackPointer, -Size, Size, write: true);
 
-    /// <summary>Leaves the host address of the top of the stack in R10.</summary>
-    public void Top()
-    {
-        site.Flags.Release();
-        _code.Op(0x8B, site.Code64, Address, StackPointer);
-        memory.Check(Size, write: false, stack: true);
-    }
+    /// <summary>Finds the top of the stack.</summary>
+    public void Top() => _place = memory.ReachStack(StackPointer, 0, Size, write: false);
 
-    /// <summary>Stores a host register where <see cref="Reserve"/> found room.</summary>
-    public void Store(int from) => _code.Op(0x89, site.Code64, from, new HostAddress(Address));
+    /// <summary>Stores a host register where <see cref="Reserve"/> found room. That must not be R10.</summary>
+    public void Store(int from) => _code.Op(0x89, site.Code64, from, in _place);
+
+    /// <summary>Loads a host register from where <see cref="Top"/> found the top.</summary>
+    public void Load(int to) => _code.Op(0x8B, site.Code64, to, in _place);
+
+    /// <summary>Leaves the host address of the top in R10.</summary>
+    public void Point() => _code.Lea(Address, in _place);
 
     /// <summary>Moves the stack pointer, and no flags.</summary>
     public void Move(int bytes) => _code.Lea(StackPointer, new HostAddress(StackPointer, bytes), site.Code64);
@@ -85,8 +82,8 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     private void EmitPushMemory(in Op op)
     {
         var kept = new HostAddress(State, FrameOffset.Scratch);
-        memory.Reach(in op, Size, write: false);
-        _code.Op(0x8B, site.Code64, Temporary, new HostAddress(Address));
+        HostAddress from = memory.Reach(in op, Size, write: false);
+        _code.Op(0x8B, site.Code64, Temporary, in from);
         _code.Store(in kept, Temporary);
         Reserve();
         _code.Load(Temporary, in kept);
@@ -98,11 +95,11 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         var kept = new HostAddress(State, FrameOffset.Scratch);
         Top();
-        _code.Op(0x8B, site.Code64, Temporary, new HostAddress(Address));
+        Load(Temporary);
         _code.Store(in kept, Temporary);
-        memory.Reach(in op, Size, write: true);
+        HostAddress to = memory.Reach(in op, Size, write: true);
         _code.Load(Temporary, in kept);
-        Store(Temporary);
+        _code.Op(0x89, site.Code64, Temporary, in to);
         Move(Size);
     }
 
@@ -110,17 +107,15 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
     {
         Top();
         int host = HostOf(number), to = host < 0 ? Temporary : host;
-        if (to != StackPointer) Move(Size); // POP RSP: what was read stays
-        _code.Op(0x8B, site.Code64, to, new HostAddress(Address));
+        Load(to);
         if (host < 0) _code.Store(Slot(number), Temporary);
+        if (to != StackPointer) Move(Size); // POP RSP: what was read stays
     }
 
     private void EmitLeave()
     {
-        site.Flags.Release();
-        _code.Op(0x8B, site.Code64, Address, BasePointer);
-        memory.Check(Size, write: false, stack: true);
+        _place = memory.ReachStack(BasePointer, 0, Size, write: false);
         _code.Lea(StackPointer, new HostAddress(BasePointer, Size), site.Code64);
-        _code.Op(0x8B, site.Code64, BasePointer, new HostAddress(Address));
+        Load(BasePointer);
     }
 }

@@ -1,3 +1,4 @@
+using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Tlb;
 using static Rhea.SoftCpu.Translator.HostRegister;
@@ -15,12 +16,14 @@ internal sealed class Stubs
     public const int LastReason = 15;
 
     private const int Vectors = 16, ExceptionFlags = 0x3F;
+    private static readonly int[] CheckedSizes = [1, 2, 4, 8, 10, 16, 32, 64, 128, 256, 512];
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
 
     private readonly Emitter _code;
     private readonly int _leave;
     private readonly int[] _interpret = new int[4];
     private readonly Dictionary<(int Size, bool Write), int> _fillSlot = [];
+    private readonly Dictionary<int, int> _reachBesideCode = [];
 
     /// <param name="code">Where to emit.</param>
     /// <param name="callbacks">What generated code calls.</param>
@@ -42,14 +45,23 @@ internal sealed class Stubs
             EmitCall(x87 ? callbacks.InterpretX87 : callbacks.Interpret, flags, x87);
         }
 
-        foreach (int size in (ReadOnlySpan<int>)[1, 2, 4, 8, 10, 16])
+        InterpretLast = code.Position;
+        EmitCall(callbacks.InterpretLast, flags: false, x87: false);
+        InterpretAlone = code.Position;
+        EmitCall(callbacks.InterpretAlone, flags: false, x87: false);
+        foreach (int size in CheckedSizes)
         {
-            EmitFillSlot(size, write: false);
-            EmitFillSlot(size, write: true);
+            _fillSlot[(size, false)] = EmitFillSlot(size, write: false, besideCode: false);
+            _fillSlot[(size, true)] = EmitFillSlot(size, write: true, besideCode: false);
+            _reachBesideCode[size] = EmitFillSlot(size, write: true, besideCode: true);
         }
 
         FindTarget = code.Position;
         EmitFindTarget();
+        LookUp = code.Position;
+        EmitLookUp();
+        FillFarSlot = code.Position;
+        EmitFillFarSlot();
         ReadTime = code.Position;
         EmitReadTime(callbacks.ReadTime);
         ReadTicks = code.Position;
@@ -68,6 +80,12 @@ internal sealed class Stubs
     /// <summary>Where a block jumps to leave, with RIP in R10 and the flags in the frame.</summary>
     public int ExitAt { get; }
 
+    /// <summary>Where a block jumps to go on at the RIP in R10, with the flags in the frame, if there is translated code; else it leaves.</summary>
+    public int LookUp { get; }
+
+    /// <summary>The same, with the address of the jump's slot in R11: see <see cref="FarSlot"/>.</summary>
+    public int FillFarSlot { get; }
+
     /// <summary>What a block calls before an x87 instruction, as <see cref="Interpret"/>: then the host's unit has the guest's registers.</summary>
     public int StartX87 { get; }
 
@@ -76,20 +94,49 @@ internal sealed class Stubs
     /// <param name="x87">Afterwards the host's x87 unit has the guest's registers again.</param>
     public int Interpret(bool flags, bool x87) => _interpret[(flags ? 1 : 0) | (x87 ? 2 : 0)];
 
+    /// <summary>The same, but what follows is not the block's next instruction: it is sought as a block of its own.</summary>
+    public int InterpretLast { get; }
+
+    /// <summary>The same, for an access that the TLB has, though not all that was checked with it: see <see cref="AccessPlanner"/>.</summary>
+    public int InterpretAlone { get; }
+
+    /// <summary>How many bytes are checked when so many are wanted.</summary>
+    public static int CheckedSize(int wanted) => Array.Find(CheckedSizes, size => size >= wanted);
+
     /// <summary>
     /// What a block calls with a linear address in R10 and a slot's address in R11: if the TLB has the page, the slot is filled, the host address is
-    /// in R10, and the condition is not <see cref="Condition.Above"/>.
+    /// in R10, and the condition is <see cref="Condition.Equal"/>.
     /// </summary>
     public int FillSlot(int size, bool write) => _fillSlot[(size, write)];
+
+    /// <summary>
+    /// The same for writing, also to a page with code, if what is checked has none: then the slot is good for this once. Not for several processors: the
+    /// others may be about to read the bytes as code.
+    /// </summary>
+    public int FillSlotBesideCode(int size) => _reachBesideCode[size];
 
     /// <summary>What a block calls for the time stamp counter, which is in RAX then. Changes RDX, R10, R11 and RFLAGS.</summary>
     public int ReadTime { get; }
 
     /// <summary>
     /// What a block calls with a RIP in R10 and its place among the jumps' targets in R11: if there is translated code, found by its host address, the
-    /// place is filled and the condition is <see cref="Condition.Equal"/>. Changes R10.
+    /// place is filled and the condition is <see cref="Condition.Equal"/>. Else R10 is as it was.
     /// </summary>
     public int FindTarget { get; }
+
+    /// <summary>The name of what begins at a position; null when it is none of these pieces.</summary>
+    public string? NameOf(long position)
+    {
+        foreach (((int size, bool write), int place) in _fillSlot)
+            if (place == position) return $"{(write ? "write" : "read")}{size}";
+        foreach ((int size, int place) in _reachBesideCode)
+            if (place == position) return $"write{size}_beside_code";
+        int interpret = Array.IndexOf(_interpret, (int)position);
+        if (interpret >= 0) return $"interpret{((interpret & 1) != 0 ? "_flags" : "")}{((interpret & 2) != 0 ? "_x87" : "")}";
+        return position == ExitAt ? "exit" : position == LookUp ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FindTarget ? "find_target"
+            : position == InterpretLast ? "interpret_last" : position == InterpretAlone ? "interpret_alone" : position == StartX87 ? "start_x87"
+            : position == ReadTime ? "read_time" : null;
+    }
 
     /// <summary>From RFLAGS to the frame; RFLAGS stays.</summary>
     public static void SaveFlags(Emitter code)
@@ -131,10 +178,10 @@ internal sealed class Stubs
         _code.Byte(0xC3);
     }
 
-    private void EmitFillSlot(int size, bool write)
+    private int EmitFillSlot(int size, bool write, bool besideCode)
     {
         const int pageBits = 12, entryBits = 4, pageSize = 1 << pageBits;
-        _fillSlot[(size, write)] = _code.Position;
+        int start = _code.Position;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
         _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
         _code.Move32(Rax, R10);
@@ -142,21 +189,78 @@ internal sealed class Stubs
         _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
         _code.Op(0x03, true, Rax, Frame(write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
         _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0x33, true, Rcx, R10); // the complement of the distance from the page
+        _code.Arithmetic(7, true, Rcx, ~(pageSize - size));
+        int miss = _code.Jump(Condition.Below); // which is not equal
+        _code.Arithmetic(4, false, R10, pageSize - 1); // so the host address does not wait for the tag
+        _code.Op(0x03, true, R10, new HostAddress(Rax, sizeof(ulong)));
+        _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not
-        _code.Op(0x33, true, R10, Rcx);
-        _code.Arithmetic(7, true, R10, pageSize - size);
-        int miss = _code.Jump(Condition.Above);
         _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
-        _code.Op(0x03, true, R10, Rax);
         _code.Op(0x2B, true, Rax, Rcx);
         _code.Store(new HostAddress(R11, sizeof(ulong)), Rax);
         _code.Op(0x33, true, Rcx, Frame(FrameOffset.Salt));
         _code.Store(new HostAddress(R11), Rcx);
-        _code.Op(0x3B, true, Rax, Rax); // not above
+        _code.Op(0x3B, true, Rax, Rax); // equal
+        int done = besideCode ? _code.Jump() : 0;
         _code.Bind(miss);
+        if (besideCode)
+        {
+            EmitReachBesideCode(size);
+            _code.Bind(done);
+        }
+
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
         _code.Byte(0xC3);
+        return start;
+    }
+
+    /// <summary>Looks for a page with code that may be written, and whether there are none of the bytes' marks. A page without any mark is the interpreter's: it may be a plain one again.</summary>
+    private void EmitReachBesideCode(int size)
+    {
+        const int pageBits = 12, entryBits = 4, pageSize = 1 << pageBits;
+        _code.Store(Frame(FrameOffset.SavedRdx), Rdx);
+        _code.Move32(Rax, R10);
+        _code.ShiftRight(Rax, pageBits - entryBits);
+        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
+        _code.Move32(Rdx, Rax);
+        _code.Op(0x03, true, Rax, Frame(FrameOffset.GuardedTable));
+        _code.Op(0x03, true, Rdx, Frame(FrameOffset.MarksTable));
+        _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0x33, true, Rcx, R10);
+        _code.Arithmetic(7, true, Rcx, ~(pageSize - size));
+        List<int> misses = [_code.Jump(Condition.Below)];
+        _code.Load(Rdx, new HostAddress(Rdx, sizeof(ulong)));
+        _code.Load(Rdx, new HostAddress(Rdx));
+        _code.Op(0x85, true, Rdx, Rdx);
+        misses.Add(_code.Jump(Condition.Equal));
+        for (var at = 0; at < size; at += CodePages.Chunk) MissMarked(at);
+        if (size > 1) MissMarked(size - 1);
+        _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
+        _code.Move(Rcx, R10);
+        _code.Arithmetic(4, true, Rcx, -pageSize);
+        _code.Op(0x2B, true, Rax, Rcx);
+        _code.Store(new HostAddress(R11, sizeof(ulong)), Rax);
+        _code.Op(0xC7, true, 0, new HostAddress(R11)); // no address matches this tag: see AccessSlots
+        _code.Int32(0);
+        _code.Op(0x03, true, R10, Rax);
+        _code.Op(0x3B, true, Rax, Rax); // equal
+        int done = _code.Jump();
+        foreach (int miss in misses) _code.Bind(miss);
+        _code.Op(0x85, true, Rsp, Rsp); // not equal
+        _code.Bind(done);
+        _code.Load(Rdx, Frame(FrameOffset.SavedRdx));
+
+        void MissMarked(int at)
+        {
+            _code.Move32(Rcx, R10);
+            _code.Arithmetic(4, false, Rcx, pageSize - 1);
+            if (at != 0) _code.Arithmetic(0, false, Rcx, at);
+            _code.ShiftRight(Rcx, CodePages.ChunkBits);
+            _code.Op(0x0FA3, true, Rcx, Rdx); // bt
+            misses.Add(_code.Jump(Condition.Below));
+        }
     }
 
     private void EmitFindTarget()
@@ -200,6 +304,46 @@ internal sealed class Stubs
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
         _code.Byte(0xC3);
+    }
+
+    private void EmitLookUp()
+    {
+        (int other, int stale) = Exits.Probe(_code);
+        int found = _code.Position;
+        Exits.Go(_code);
+        EmitFindOrLeave(other, stale, found);
+    }
+
+    private void EmitFillFarSlot()
+    {
+        _code.Store(Frame(FrameOffset.FarSlotAddress), R11);
+        (int other, int stale) = Exits.Probe(_code);
+        int found = _code.Position;
+        _code.Store(Frame(FrameOffset.SavedRax), Rax);
+        _code.Load(Rax, Frame(FrameOffset.FarSlotAddress));
+        _code.Load(R10, Frame(FrameOffset.PageIp));
+        _code.Store(new HostAddress(Rax, FarSlot.OffsetOfFrom), R10);
+        _code.Load(R10, new HostAddress(R11, Exits.EntryKey));
+        _code.Store(new HostAddress(Rax, FarSlot.OffsetOfKey), R10);
+        _code.Load(R10, new HostAddress(R11, Exits.EntryPageIp));
+        _code.Store(new HostAddress(Rax, FarSlot.OffsetOfPageIp), R10);
+        _code.Store(Frame(FrameOffset.PageIp), R10);
+        _code.Load(R10, new HostAddress(R11, Exits.EntryCode));
+        _code.Store(new HostAddress(Rax, FarSlot.OffsetOfCode), R10);
+        _code.Load(Rax, Frame(FrameOffset.SavedRax));
+        _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
+        EmitFindOrLeave(other, stale, found);
+    }
+
+    /// <summary>Where <see cref="Exits.Probe"/> goes when the table does not know the target: it is looked for, and the code goes on as if it had been there.</summary>
+    private void EmitFindOrLeave(int other, int stale, int found)
+    {
+        _code.Bind(stale);
+        _code.Load(R10, new HostAddress(R11));
+        _code.Bind(other);
+        _code.CallTo(FindTarget);
+        _code.PointAt(_code.Jump(Condition.Equal), found);
+        _code.JumpTo(ExitAt);
     }
 
     private void EmitReadTime(nint function)
@@ -306,6 +450,8 @@ internal sealed class Stubs
 /// <summary>Functions that generated code calls: (frame, op) → 0 to go on behind the op, what the way out returns, or where to go on.</summary>
 /// <param name="Interpret">Runs the op.</param>
 /// <param name="InterpretX87">Runs the op, then fills the image of the x87 registers.</param>
+/// <param name="InterpretLast">Runs the op, and goes on elsewhere in any case.</param>
+/// <param name="InterpretAlone">The same, and notes that the block's checks look for too much.</param>
 /// <param name="StartX87">Fills the image of the x87 registers.</param>
 /// <param name="ReadTime">(frame) → the time stamp counter.</param>
-internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint StartX87, nint ReadTime);
+internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint InterpretLast, nint InterpretAlone, nint StartX87, nint ReadTime);

@@ -118,9 +118,9 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         var selector = new HostAddress(State, FrameOffset.Selector((SegmentRegister)op.R1));
         if (op.Has(OpFlags.Memory))
         {
-            memory.Reach(in op, sizeof(ushort), write: true);
+            HostAddress to = memory.Reach(in op, sizeof(ushort), write: true);
             _code.LoadWord(Temporary, in selector);
-            _code.StoreWord(new HostAddress(Address), Temporary);
+            _code.StoreWord(in to, Temporary);
             return;
         }
 
@@ -131,6 +131,7 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
 
     private void EmitPush()
     {
+        site.Flags.Save();
         stack.Reserve();
         site.Flags.Need();
         _code.Bytes([0x9C, 0x41, 0x5B]); // pushfq; pop r11
@@ -144,6 +145,7 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
     private void EmitPop()
     {
         stack.Top();
+        stack.Point();
         CheckLevel0();
         _code.Load32(Temporary, new HostAddress(Address));
         _code.Op(0x33, false, Temporary, Flags);
@@ -166,12 +168,13 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         _code.ShiftLeft(Temporary, LahfShift);
         _code.Op(0x0B, false, Temporary, Address);
         _code.StoreWord(new HostAddress(State, FrameOffset.Flags), Temporary);
+        site.Flags.Replaced();
         stack.Move(stack.Size);
     }
 
     private void NeedLevel0()
     {
-        site.Flags.Release();
+        site.Flags.Leave();
         CheckLevel0();
     }
 

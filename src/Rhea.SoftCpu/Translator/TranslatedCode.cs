@@ -38,7 +38,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
         Statistics.Room = _memory.Length;
         _code = new Emitter(_memory.WriteAddress, _memory.Length);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
-            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
+            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretLast,
+            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretAlone, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
             (nint)(delegate* unmanaged<nint, ulong>)&ReadTime));
         _firstBlock = _code.Position;
         nint ticks = _memory.RunAddress + _stubs.ReadTicks;
@@ -72,7 +73,16 @@ internal sealed unsafe class TranslatedCode : IDisposable
             return;
         }
 
-        (Statistics.Used, Statistics.Blocks) = (_code.Position, Statistics.Blocks + 1);
+        Statistics.Count(block->Count, block->Length, _code.Position - block->Entry, block->SecondPage != 0, _exits.Count - number + 1, _translator.HasTurns);
+        Statistics.Used = _code.Position;
+        ulong linear = _cpu.LinearIp;
+        (block->Linear, block->HostLength) = (linear, _code.Position - block->Entry);
+        if (_cpu.Accelerator.Execution is { } log && log.ShowsHostCode(linear))
+        {
+            var at = (ulong)(_memory.RunAddress + block->Entry);
+            log.Translated(linear, at, _code.From(block->Entry), _translator.Marks, address => _stubs.NameOf((long)address - _memory.RunAddress));
+        }
+
         nint page = block->Host & ~0xFFF;
         for (int i = number - 1; i < _exits.Count; i++) _links.Add(new Link((nint)block, page + _exits[i].Target, 0, Linked: false));
     }
@@ -99,6 +109,15 @@ internal sealed unsafe class TranslatedCode : IDisposable
     /// <summary>The block's code has changed: nothing goes there any more. It may be running, and what jumped to it may be gone too.</summary>
     public void Unlink(Block* block)
     {
+        TakeLinksBack(block);
+        _code.JumpFrom(block->Entry, block->StartStub);
+        ref Target target = ref _targets[Targets.IndexOf(block->Host)];
+        if (target.Key == Targets.KeyOf(block->Host, block->Mode)) target = default;
+        Statistics.Invalidations++;
+    }
+
+    private void TakeLinksBack(Block* block)
+    {
         Span<Link> links = CollectionsMarshal.AsSpan(_links);
         for (int number = block->Incoming; number != 0; number = links[number - 1].NextIncoming)
         {
@@ -108,17 +127,14 @@ internal sealed unsafe class TranslatedCode : IDisposable
             _code.PointAt(exit.First, exit.FirstStub);
             if (exit.Second != 0) _code.PointAt(exit.Second, exit.SecondStub);
         }
-
-        _code.JumpFrom(block->Entry, block->StartStub);
-        ref Target target = ref _targets[Targets.IndexOf(block->Host)];
-        if (target.Key == Targets.KeyOf(block->Host, block->Mode)) target = default;
-        Statistics.Invalidations++;
     }
 
     public void Clear()
     {
         _code.Position = _firstBlock;
-        (Statistics.Used, Statistics.Blocks, Statistics.Flushes) = (_firstBlock, 0, Statistics.Flushes + 1);
+        Statistics.Forget(_firstBlock);
+        _translator.Clear();
+        _cpu.ClearFarSlots();
         _exits.Clear();
         _links.Clear();
         _cpu.Head.LastExit = 0;
@@ -145,6 +161,25 @@ internal sealed unsafe class TranslatedCode : IDisposable
         TranslatedCode code = Of(frame);
         nint result = code.TryInterpret(op);
         return result != Continue ? result : code.GiveX87() ? Continue : code.Leave(op, op->NextOffset, op->Number + 1);
+    }
+
+    /// <summary>The same, when the rest of the block may rely on what no longer holds.</summary>
+    [UnmanagedCallersOnly]
+    private static nint InterpretLast(nint frame, Op* op)
+    {
+        TranslatedCode code = Of(frame);
+        nint result = code.TryInterpret(op);
+        return result == Continue ? code.GoOnBehind(op) : result;
+    }
+
+    /// <summary>The same, when a check failed that looked for more than the instruction's own bytes.</summary>
+    [UnmanagedCallersOnly]
+    private static nint InterpretAlone(nint frame, Op* op)
+    {
+        TranslatedCode code = Of(frame);
+        nint result = code.TryInterpret(op);
+        code.CheckLess((Block*)(op - op->Number) - 1);
+        return result == Continue ? code.GoOnBehind(op) : result;
     }
 
     /// <summary>What generated code calls before it uses the host's x87 unit.</summary>
@@ -183,6 +218,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _cpu.Flags.Value = Unpack(head.Flags);
         state.Rip = _cpu.BlockIp = Clip(head.PageIp + (ulong)(block->Host & 0xFFF));
         Statistics.Interpreted(op->Code);
+        block->Interpreted++;
         Step step = HandlerTable.Call(_cpu, in *op);
         head.Flags = Pack(_cpu.Flags.Value);
         bool unchanged = !block->Dead && _cpu.BlockMode == block->Mode && (state.Mxcsr & MaskedExceptions) == MaskedExceptions;
@@ -213,6 +249,25 @@ internal sealed unsafe class TranslatedCode : IDisposable
         head.PageIp = ip - (ulong)(block->Host & 0xFFF);
         Remember(block, ip);
         return _memory.RunAddress + block->Entry;
+    }
+
+    private nint GoOnBehind(Op* op)
+    {
+        Leave(op, op->NextOffset, op->Number + 1);
+        return GoOn();
+    }
+
+    /// <summary>A block whose accesses lie across a page's end again and again is translated anew, with each checked by itself.</summary>
+    private void CheckLess(Block* block)
+    {
+        const int often = 32;
+        if (block->Dead || block->ChecksAlone || ++block->FailedChecks < often) return;
+        block->ChecksAlone = true;
+        TakeLinksBack(block);
+        (block->Entry, block->Incoming) = (0, 0);
+        _cpu.ClearFarSlots();
+        NativeMemory.Clear(_jumps, (nuint)(Exits.Lookups * sizeof(JumpPlace)));
+        NativeMemory.Clear(_targets, (nuint)(Targets.Count * sizeof(Target)));
     }
 
     /// <summary>Leaves a block before it has ended, with RIP so many bytes from its start.</summary>
@@ -247,8 +302,15 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         ref Link link = ref CollectionsMarshal.AsSpan(_links)[number - 1];
         var from = (Block*)link.Block;
-        if (link.Linked || from->Dead || block->Host != link.Host || block->Mode != from->Mode || block->SecondPage != 0) return;
+        from->Exits++;
+        if (link.Linked || from->Dead || block->Host != link.Host || block->Mode != from->Mode) return;
         Exit exit = _exits[number - 1];
+        if (block->SecondPage != 0) // which is another one when the page tables have changed
+        {
+            _code.PointAt(exit.Leave, _stubs.LookUp);
+            return;
+        }
+
         _code.PointAt(exit.First, exit.Second != 0 && block->NeedsFlags ? exit.FirstStub : block->Entry);
         if (exit.Second != 0) _code.PointAt(exit.Second, block->Entry);
         link.Linked = true; // and may leave again, when something is to be looked at

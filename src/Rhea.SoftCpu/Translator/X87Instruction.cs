@@ -34,7 +34,8 @@ internal sealed class X87Instruction(Site site, MemoryAccess memory)
         if (form.Writes != 0) site.Flags.Changed();
     }
 
-    private static bool IsStore(Mnemonic mnemonic) => mnemonic is Mnemonic.Fst or Mnemonic.Fstp or Mnemonic.Fist or Mnemonic.Fistp or Mnemonic.Fisttp
+    /// <summary>Its memory operand is written.</summary>
+    public static bool Stores(HostForm form) => form.Mnemonic is Mnemonic.Fst or Mnemonic.Fstp or Mnemonic.Fist or Mnemonic.Fistp or Mnemonic.Fisttp
         or Mnemonic.Fbstp or Mnemonic.Fnstcw or Mnemonic.Fnstsw;
 
     private static int StackRegister(HostForm form, in Op op)
@@ -47,16 +48,16 @@ internal sealed class X87Instruction(Site site, MemoryAccess memory)
 
     private void EmitMemory(HostForm form, in Op op)
     {
-        memory.Reach(in op, form.MemorySize, IsStore(form.Mnemonic));
-        if (form.Mnemonic == Mnemonic.Fldcw) CopyControl();
-        else _code.Op(form.Opcode, false, form.Group, new HostAddress(Address));
+        HostAddress at = memory.Reach(in op, form.MemorySize, Stores(form));
+        if (form.Mnemonic == Mnemonic.Fldcw) CopyControl(in at);
+        else _code.Op(form.Opcode, false, form.Group, in at);
     }
 
     /// <summary>Loads a control word that masks all exceptions. It is copied first: memory may change between the look and the load.</summary>
-    private void CopyControl()
+    private void CopyControl(in HostAddress at)
     {
         var copy = new HostAddress(State, FrameOffset.Scratch);
-        _code.LoadWord(Temporary, new HostAddress(Address));
+        _code.LoadWord(Temporary, in at);
         _code.StoreWord(in copy, Temporary);
         _code.Arithmetic(4, false, Temporary, Masks);
         _code.Arithmetic(7, false, Temporary, Masks);

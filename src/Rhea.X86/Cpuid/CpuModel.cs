@@ -50,8 +50,10 @@ public sealed class CpuModel
     /// <param name="index">Which processor; its APIC id follows from the topology.</param>
     /// <param name="supported">What the accelerator offers; null is no limit.</param>
     /// <param name="warn">Told of each feature that was asked for and is not offered, unless the user has <c>check=off</c>.</param>
+    /// <param name="offerer">Who offers it, in a warning's words.</param>
     /// <exception cref="ConfigException">The model or a feature does not exist, or with <c>enforce</c>: is not offered.</exception>
-    public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported, Action<string>? warn = null)
+    public static IReadOnlyList<CpuidLeaf> Build(CpuConfig config, SmpConfig smp, int index, IReadOnlyList<CpuidLeaf>? supported, Action<string>? warn = null,
+        string offerer = "TCG")
     {
         CpuDefinition definition = Find(config.Model)
             ?? throw new ConfigException($"unable to find CPU model '{config.Model}'; did you mean '{Nearest(config.Model, All.Select(entry => entry.Name))}'?");
@@ -65,8 +67,8 @@ public sealed class CpuModel
             else model.Apply(name, on, config.Model);
         }
 
-        bool lacks = supported is not null && model.Limit(new Features(supported), check || enforce ? warn : null);
-        if (lacks && enforce) throw new ConfigException("TCG doesn't support requested features");
+        bool lacks = supported is not null && model.Limit(new Features(supported), check || enforce ? warn : null, offerer);
+        if (lacks && enforce) throw new ConfigException($"{offerer} doesn't support requested features");
         return model.Leaves(model._features, new Topology(smp, index));
     }
 
@@ -106,7 +108,7 @@ public sealed class CpuModel
     }
 
     /// <summary>Takes away what the accelerator lacks; true when there was any of it.</summary>
-    private bool Limit(Features offered, Action<string>? warn)
+    private bool Limit(Features offered, Action<string>? warn, string offerer)
     {
         var lacks = false;
         for (var i = 0; i < _features.Length; i++)
@@ -115,7 +117,7 @@ public sealed class CpuModel
             _features[i] &= ~missing;
             lacks |= missing != 0;
             for (; missing != 0; missing &= missing - 1)
-                warn?.Invoke($"TCG doesn't support requested feature: {CpuFeatures.Describe((FeatureWord)i, BitOperations.TrailingZeroCount(missing))}");
+                warn?.Invoke($"{offerer} doesn't support requested feature: {CpuFeatures.Describe((FeatureWord)i, BitOperations.TrailingZeroCount(missing))}");
         }
 
         return lacks;

@@ -11,12 +11,13 @@ public sealed class Topology
     public Topology(SmpConfig smp, int index)
     {
         (Threads, Cores, Dies) = (smp.Threads, smp.Cores, smp.Dies);
-        ThreadBits = Bits(Threads);
+        ThreadBits = Bits(Threads) + (smp.EvenApicIds ? 1 : 0);
         DieShift = ThreadBits + Bits(Cores);
         PackageBits = DieShift + Bits(Dies);
         Core = index / Threads % Cores;
         Die = index / LogicalPerDie % Dies;
         int thread = index % Threads, socket = index / (LogicalPerDie * Dies);
+        if (smp.EvenApicIds) thread <<= 1;
         ApicId = thread | Core << ThreadBits | Die << DieShift | socket << PackageBits;
     }
 

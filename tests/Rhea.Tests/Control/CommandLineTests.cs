@@ -30,6 +30,7 @@ public class CommandLineTests
         "-bios x", "-L a -L b", "-kernel k -initrd i -append a=b,c", "-fw_cfg name=opt/a,string=b", "-fw_cfg opt/a,file=b", "-smbios type=1,serial=7",
         "-rtc base=localtime,clock=host,driftfix=none", "-rtc base=2006-06-17T16:01:21", "-name guest=a,debug-threads=on", "-no-acpi -no-hpet -no-fd-bootchk",
         "-uuid 01234567-89ab-cdef-0123-456789abcdef", "-S -no-reboot -no-shutdown", "-action reboot=shutdown,shutdown=pause,panic=none",
+        "-xen-domid 7 -no-shutdown -nodefaults -no-user-config -name x -vnc none -display none -serial file:y -boot order=cda -net none -machine xenfv,suppress-vmdesc=on -m 256",
         "-d guest_errors,trace:rtc -D log", "-msg timestamp=on", "-msg timestamp", "-pidfile x",
     ];
 
@@ -52,9 +53,9 @@ public class CommandLineTests
         { "-accel foo", "-accel foo: invalid accelerator foo" },
         { "-accel tcg,foo=1", "-accel tcg,foo=1: Property 'tcg-accel.foo' not found" },
         { "-accel tcg,thread=foo", "-accel tcg,thread=foo: Invalid 'thread' setting foo" },
-        { "-accel xen", "-accel xen: accelerator xen is not available in this version of rhea" },
         { "-accel kvm,kernel-irqchip=maybe", "-accel kvm,kernel-irqchip=maybe: Parameter 'kernel-irqchip' does not accept value 'maybe'" },
         { "-accel kvm,jit=off", "-accel kvm,jit=off: Property 'kvm-accel.jit' not found" },
+        { "-accel xen,jit=off", "-accel xen,jit=off: Property 'xen-accel.jit' not found" },
         { "-accel tcg,tb-size=-1", "-accel tcg,tb-size=-1: Parameter 'tb-size' expects uint32_t" },
         { "-cpu foo", "-cpu foo: unable to find CPU model 'foo'" },
         { "-smp 300", "-smp 300: Invalid SMP CPUs 300. The max CPUs supported by machine 'pc-i440fx-7.2' is 255" },
@@ -181,6 +182,27 @@ public class CommandLineTests
         MachineConfig machine = Parse("-drive file=a -drive file=b,media=cdrom -drive file=c,index=3 -drive if=none,file=d -fdb e").Machine;
 
         Assert.Equal(["ide0-hd0", "ide0-cd1", "ide1-hd1", "none0", "floppy1", "ide1-cd0"], machine.Drives.Select(drive => drive.Id));
+    }
+
+    [Fact]
+    public void A_machine_that_moves_has_no_hpet_and_even_apic_ids()
+    {
+        MachineConfig moves = Parse("-smp 2 -machine movable=on").Machine, stays = Parse("-smp 2 -machine movable=off").Machine;
+
+        Assert.Equal((false, true), (moves.Switches.Hpet, moves.Smp.EvenApicIds));
+        Assert.Equal((true, false), (stays.Switches.Hpet, stays.Smp.EvenApicIds));
+    }
+
+    /// <summary>The machine is the default one, but for where xl has put its memory.</summary>
+    [Fact]
+    public void What_xl_writes_joins_its_domain()
+    {
+        MachineConfig config = Parse("-xen-domid 7 -machine xenfv,suppress-vmdesc=on -vnc none").Machine;
+
+        Assert.Equal(("pc-i440fx-7.2", 0xF000_0000UL, false), (config.Type, config.Switches.MaxRamBelow4G, config.Switches.VmPort));
+        Assert.Equal(("xen", 7), (Assert.Single(config.Accelerators).Name, config.Accelerators[0].Domain));
+        Assert.Equal("-xen-domid -1: Parameter 'xen-domid' does not accept value '-1'", Assert.Throws<ConfigException>(() => Parse("-xen-domid -1")).Message);
+        Assert.Equal("-vnc :0: -vnc is not available in this version of rhea", Assert.Throws<ConfigException>(() => Parse("-vnc :0")).Message);
     }
 
     [Fact]

@@ -12,7 +12,7 @@ namespace Rhea.Tests.Control;
 /// <summary>GDB's packets and what the stub answers.</summary>
 public sealed class GdbServerTests : IDisposable
 {
-    private readonly VirtualMachine _pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-smp", "2", "-display", "none", "-nic", "none", "-S");
+    private readonly VirtualMachine _pc = VirtualMachine.Create("-accel", "tcg", "-m", "16", "-nodefaults", "-smp", "2", "-display", "none", "-nic", "none", "-S");
     private readonly RingChar _line = new();
     private readonly BlockingCollection<string> _pieces = [];
     private string _heard = "";

@@ -32,6 +32,11 @@ public sealed class QmpServerTests : IDisposable
     }
 
     /// <summary>Inputs, and what QEMU 7.2.22 answers.</summary>
+    /// <summary>A command of later QEMUs.</summary>
+    [Fact]
+    public void The_accelerators_that_there_are_are_told() => Assert.Equal("""{"return": {"enabled": "tcg", "present": ["kvm", "tcg", "xen"]}}""",
+        Negotiated().Ask("""{"execute":"query-accelerators"}"""));
+
     [Theory]
     [InlineData("""{"execute":"nope","id":7}""", """{"error": {"class": "CommandNotFound", "desc": "The command nope has not been found"}, "id": 7}""")]
     [InlineData("""{"execute":"stop","id":{"a":[1,2]}}""", """{"return": {}, "id": {"a": [1, 2]}}""")]
@@ -47,6 +52,7 @@ public sealed class QmpServerTests : IDisposable
     [InlineData("nonsense", """{"error": {"class": "GenericError", "desc": "JSON parse error, invalid keyword 'nonsense'"}}""")]
     [InlineData("""{'execute':'query-name'}""", """{"return": {"name": "vm1"}}""")]
     [InlineData("""{"execute":"query-status"}""", """{"return": {"running": false, "singlestep": false, "status": "prelaunch"}}""")]
+    [InlineData("""{"execute":"query-vnc"}""", """{"return": {"enabled": false}}""")]
     [InlineData("""{"execute":"query-uuid"}""", """{"return": {"UUID": "00000000-0000-0000-0000-000000000000"}}""")]
     [InlineData("""{"execute":"query-version"}""", """{"return": {"qemu": {"micro": 22, "minor": 2, "major": 7}, "package": "rhea 0.1"}}""")]
     [InlineData("""{"execute":"human-monitor-command","arguments":{"command-line":"foo"}}""", """{"return": "unknown command: 'foo'\r\n"}""")]

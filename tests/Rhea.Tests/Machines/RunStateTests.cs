@@ -6,7 +6,7 @@ namespace Rhea.Tests.Machines;
 /// <summary>Starting, stopping and resetting a machine whose processors run.</summary>
 public sealed class RunStateTests : IDisposable
 {
-    private readonly VirtualMachine _pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-smp", "2", "-display", "none", "-nic", "none", "-S");
+    private readonly VirtualMachine _pc = VirtualMachine.Create("-accel", "tcg", "-m", "16", "-nodefaults", "-smp", "2", "-display", "none", "-nic", "none", "-S");
 
     public void Dispose() => _pc.Dispose();
 
@@ -35,7 +35,7 @@ public sealed class RunStateTests : IDisposable
     [Fact]
     public void A_machine_that_ends_before_its_loop_turns_has_ended()
     {
-        using VirtualMachine pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-display", "none", "-nic", "none", "-device", "isa-debug-exit", "-S");
+        using VirtualMachine pc = VirtualMachine.Create("-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-nic", "none", "-device", "isa-debug-exit", "-S");
         using (pc.Machine.Loop.Enter()) pc.Machine.Ports.Write(0x501, 1, 0x11);
 
         using var late = new CancellationTokenSource(TimeSpan.FromSeconds(60));
@@ -47,7 +47,7 @@ public sealed class RunStateTests : IDisposable
     {
         for (var i = 0; i < 20; i++)
         {
-            using VirtualMachine pc = VirtualMachine.Create("-m", "16", "-nodefaults", "-display", "none", "-nic", "none");
+            using VirtualMachine pc = VirtualMachine.Create("-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-nic", "none");
             pc.Start();
 
             pc.Pause();

@@ -19,6 +19,8 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     private readonly SoftAccelerator _accelerator;
     private readonly RamBlock _ram = new("pc.ram", MemorySize, new HostRam());
+    private readonly CpuConfig _model;
+    private readonly List<IVcpu> _others = [];
 
     /// <param name="model">As for <c>-cpu</c>: a model, then features to add.</param>
     /// <param name="warmth">How often code is interpreted before it is translated; negative: always. RHEA_TEST_WARMTH=0 translates in all tests that do not say.</param>
@@ -30,14 +32,14 @@ internal sealed class CpuBench : IMachineBus, IDisposable
         _accelerator = new SoftAccelerator(message => throw new InvalidOperationException(message),
             warmth ?? int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_WARMTH") ?? "-1", null), log);
         string[] words = model.Split(',');
-        var config = new CpuConfig { Model = words[0], Features = [.. words[1..].Select(name => new KeyValuePair<string, bool>(name, true))] };
+        _model = new CpuConfig { Model = words[0], Features = [.. words[1..].Select(name => new KeyValuePair<string, bool>(name, true))] };
         var root = MemoryRegion.Frame("system", MemoryRegion.Everything);
         root.Add(0, MemoryRegion.Ram(_ram));
         root.Add(0xFFFF_0000, MemoryRegion.Window("rom", MemoryRegion.Ram(_ram), 0xF_0000, 0x1_0000));
         var space = new AddressSpace(root);
         _accelerator.Attach(space, space);
         Memory = new GuestMemory(space);
-        Cpu = _accelerator.CreateVcpu(0, CpuModel.Build(config, new SmpConfig(), 0, _accelerator.Supported), this);
+        Cpu = Create(0);
         Registers.Reset(0x663);
         Cpu.Write(Registers);
     }
@@ -72,6 +74,15 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     /// <summary>IA32_TSC_DEADLINE as the local APIC has it: guest time in nanoseconds.</summary>
     public ulong Deadline { get; set; }
+
+    /// <summary>Another processor of the same machine, with the registers that this one has now.</summary>
+    public IVcpu AddProcessor()
+    {
+        IVcpu added = Create(_others.Count + 1);
+        _others.Add(added);
+        added.Write(Registers);
+        return added;
+    }
 
     /// <summary>Puts code at an address, as assembled by the callback.</summary>
     public void Assemble(int bits, ulong address, Action<Assembler> code) => Memory.Write(address, Bytes(bits, address, code));
@@ -191,9 +202,12 @@ internal sealed class CpuBench : IMachineBus, IDisposable
     public void Dispose()
     {
         Cpu.Dispose();
+        foreach (IVcpu other in _others) other.Dispose();
         _accelerator.Dispose();
         _ram.Dispose();
     }
+
+    private IVcpu Create(int index) => _accelerator.CreateVcpu(index, CpuModel.Build(_model, new SmpConfig(), index, _accelerator.Supported), this);
 
     /// <summary>8: code 32, 10: data; 18, 20: the same for level 3; 28: code 64; 30: code 64 for level 3; 40: TSS.</summary>
     private void WriteFlatTables()

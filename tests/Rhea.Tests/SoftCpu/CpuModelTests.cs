@@ -100,6 +100,18 @@ public class CpuModelTests
         Assert.Equal(0x0D06_0800u, features.Read(1, 0).Ebx);
     }
 
+    /// <summary>As Xen numbers them: in leaf Bh and in leaf 1, with one more bit for the threads of a core.</summary>
+    [Fact]
+    public void Local_apics_of_a_machine_that_moves_have_even_numbers()
+    {
+        var smp = new SmpConfig { Cpus = 4, MaxCpus = 4, Cores = 2, Threads = 2, EvenApicIds = true };
+        IReadOnlyList<CpuidLeaf> leaves = CpuModel.Build(new CpuConfig(), smp, 3, null);
+
+        Assert.Equal(6u, leaves.First(leaf => leaf.Leaf == 1).Ebx >> 24);
+        Assert.Equal((2u, 6u), (leaves.First(leaf => leaf is { Leaf: 0xB, Subleaf: 0 }).Eax, leaves.First(leaf => leaf is { Leaf: 0xB, Subleaf: 0 }).Edx));
+        Assert.Equal(3u, leaves.First(leaf => leaf is { Leaf: 0xB, Subleaf: 1 }).Eax);
+    }
+
     private static Features Build(CpuConfig config) => new(CpuModel.Build(config, new SmpConfig(), 0, CpuModel.Everything));
 
     [Fact]

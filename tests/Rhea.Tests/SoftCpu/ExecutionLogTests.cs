@@ -47,6 +47,19 @@ public class ExecutionLogTests
     }
 
     [Fact]
+    public void Hot_blocks_are_counted_although_one_leads_to_the_next_unseen()
+    {
+        using CpuBench bench = Loop(0, "hot"), quiet = Loop(0);
+
+        bench.Run(long.MaxValue);
+        quiet.Run(long.MaxValue);
+
+        Assert.Matches(@"\n  0000000000007005  +3 +4  +[0-9]+ +99 +1 +[01]\n", bench.Cpu.TranslatorReport()); // HLT is interpreted
+        Assert.Matches(@"\n  0000000000007000  +4 +9  +[0-9]+ +1 +0 +[01]\n", bench.Cpu.TranslatorReport());
+        Assert.DoesNotContain("hot blocks", quiet.Cpu.TranslatorReport(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Chained_blocks_are_told_of_when_the_chain_is_entered()
     {
         using CpuBench bench = Loop(0, "exec");

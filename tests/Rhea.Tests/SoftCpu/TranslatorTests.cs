@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -32,6 +33,60 @@ public class TranslatorTests
         Assert.Equal(VcpuStop.Halted, bench.Run(budget));
         Assert.Equal(5_000_050_000UL, bench.State.General[0]);
         Assert.Equal(5_000_050_000UL, bench.State.General[9]);
+    }
+
+    /// <summary>Code is marked by pieces of 64 bytes: writes to the pieces before and behind it, to it, and to both with one access.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_page_is_written_beside_its_code_and_in_it(int warmth)
+    {
+        const int turns = 200;
+        using var bench = new CpuBench(warmth: warmth);
+        bench.Long64(0x7000);
+        bench.Assemble(64, 0x8040, code =>
+        {
+            code.mov(eax, 0);
+            code.ret();
+        });
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel();
+            code.mov(ecx, turns);
+            code.mov(esi, 0x8000);
+            code.xor(ebx, ebx);
+            code.Label(ref again);
+            code.mov(__qword_ptr[rsi + 0x38], rcx);
+            code.mov(__dword_ptr[rsi + 0x80], ecx);
+            code.mov(__dword_ptr[rsi + 0x41], ecx); // the number that the function returns
+            code.call(0x8040);
+            code.add(rbx, rax);
+            code.mov(rdx, rcx);
+            code.shl(rdx, 8);
+            code.mov(dl, 0xB8);
+            code.shl(rdx, 32);
+            code.mov(__qword_ptr[rsi + 0x3C], rdx); // four bytes before it, its opcode, and three of the number
+            code.call(0x8040);
+            code.add(rbx, rax);
+            code.add(__qword_ptr[rsi + 0xF00], rcx);
+            code.dec(ecx);
+            code.jne(again);
+            code.hlt();
+        });
+        DirtyBitmap dirty = bench.Ram.Track(DirtyReader.Display);
+        var pages = new List<ulong>();
+
+        for (var part = 0; part < 4; part++)
+        {
+            pages.Clear();
+            Assert.Equal(part == 3 ? VcpuStop.Halted : VcpuStop.BudgetSpent, bench.Run(part == 3 ? long.MaxValue : 1000));
+            dirty.Take(pages.Add);
+            Assert.Contains(8UL, pages);
+        }
+
+        Assert.Equal((ulong)(turns * (turns + 1)), bench.State.General[3]);
+        Assert.Equal((ulong)(turns * (turns + 1) / 2), bench.Memory.Read<ulong>(0x8F00));
+        Assert.Equal((0x1UL, 0x1U), (bench.Memory.Read<ulong>(0x8038) & uint.MaxValue, bench.Memory.Read<uint>(0x8080)));
     }
 
     [Fact]

@@ -97,6 +97,26 @@ public class XsaveTests
     }
 
     /// <summary>XCR0: x87, SSE and AVX.</summary>
+    /// <summary>The host's processor reaches all 512 bytes too, before it looks at MXCSR.</summary>
+    [Fact]
+    public void FXRSTOR_needs_its_last_bytes_though_it_does_not_use_them()
+    {
+        using var bench = new CpuBench();
+        bench.Assemble(64, 0x7000, code =>
+        {
+            code.fxrstor(__[0x9000 - 496]);
+            code.hlt();
+        });
+        Start(bench, state => state);
+        bench.HaltOnExceptions();
+        bench.Memory.Write(0x9000 - 496 + 24, uint.MaxValue);
+        bench.Memory.Write(0x1_3000 + (9 * 8), 0UL); // the page of the last 16
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(14, bench.Exception);
+        Assert.InRange(bench.State.Cr2, 0x9000UL, 0x900FUL);
+    }
+
     private static void SwitchAllOn(Assembler code)
     {
         code.xor(ecx, ecx);

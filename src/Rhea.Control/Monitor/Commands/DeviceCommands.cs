@@ -91,7 +91,7 @@ public static class DeviceCommands
         string driver = keys.Take("driver") ?? throw new ConfigException("Parameter 'driver' is missing");
         var device = new DeviceConfig(driver, keys.Left) { Id = keys.Id() };
         using MachineLoop.Held held = session.Machine.Loop.Enter();
-        DevicePlug.AddHot(session.Machine.Parts, device, session.Config.Globals);
+        session.Monitored.Service<MachineOptions>().Plug(DevicePlug.AddHot(session.Machine.Parts, device, session.Config.Globals));
     }
 
     private static PciDeviceInfo Describe(PciFunction function, string? id) => new(

@@ -41,6 +41,13 @@ public static class QueryCommands
     [QmpCommand("query-kvm")]
     public static KvmInfo QueryKvm(MonitorSession session) => new(Enabled: session.Monitored.Accelerator == "kvm", Present: true);
 
+    [QmpCommand("query-accelerators")]
+    public static AcceleratorInfo QueryAccelerators(MonitorSession session) =>
+        new(Enum.Parse<AcceleratorName>(session.Monitored.Accelerator, ignoreCase: true), [AcceleratorName.Kvm, AcceleratorName.Tcg, AcceleratorName.Xen]);
+
+    [QmpCommand("query-vnc")]
+    public static VncInfo QueryVnc() => new(Enabled: false);
+
     [HmpCommand("info kvm", "", "show KVM information")]
     public static string Kvm(MonitorSession session) => $"kvm support: {(session.Monitored.Accelerator == "kvm" ? "enabled" : "disabled")}\n";
 
@@ -104,9 +111,23 @@ public static class QueryCommands
 
     public sealed record KvmInfo(bool Enabled, bool Present);
 
+    /// <param name="Enabled">Which one runs the machine.</param>
+    /// <param name="Present">Those that the program has.</param>
+    public sealed record AcceleratorInfo(AcceleratorName Enabled, IReadOnlyList<AcceleratorName> Present);
+
+    public sealed record VncInfo(bool Enabled);
+
     public sealed record CommandInfo(string Name);
 
     public sealed record CpuInfo(int CpuIndex, string QomPath, int ThreadId, string Target, CpuPlace Props);
 
     public sealed record CpuPlace(int SocketId, int CoreId, int ThreadId);
+}
+
+/// <summary>What can run a guest's code.</summary>
+public enum AcceleratorName
+{
+    Kvm,
+    Tcg,
+    Xen,
 }

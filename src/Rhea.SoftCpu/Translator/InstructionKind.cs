@@ -1,0 +1,16 @@
+namespace Rhea.SoftCpu.Translator;
+
+/// <summary>Who emits an instruction.</summary>
+internal enum InstructionKind
+{
+    Interpreted,
+    Nothing,
+    Plain,
+    Special,
+    BitString,
+    Divide,
+    Stack,
+    X87,
+    System,
+    Jump,
+}

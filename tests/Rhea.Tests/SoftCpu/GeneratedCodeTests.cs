@@ -1,0 +1,252 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.RegularExpressions;
+using Iced.Intel;
+using Rhea.Core.Cpu;
+using Rhea.SoftCpu;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Rhea.Tests.SoftCpu;
+
+/// <summary>What short pieces of guest code are translated to, instruction by instruction, compared with the files in <c>GeneratedCode</c>.</summary>
+/// <remarks><c>RHEA_ACCEPT=1</c> writes the files anew: a change of the translator shows in their difference.</remarks>
+public partial class GeneratedCodeTests
+{
+    private const int FirstColumn = 26; // of the mnemonic, behind the address
+
+    private static readonly Dictionary<string, Action<Assembler>> Sequences = new()
+    {
+        ["registers"] = code =>
+        {
+            code.mov(rax, rbx);
+            code.add(ecx, edx);
+            code.lea(r8, __[r9 + (rax * 2) + 4]);
+            code.sub(r10d, r11d);
+        },
+        ["load"] = code => code.mov(rax, __[rbx + 8]),
+        ["store"] = code => code.mov(__[rbx + 8], rax),
+        ["indexed"] = code => code.mov(eax, __[rbx + (rcx * 4) + 0x10]),
+        ["frame-base"] = code => code.mov(rax, __[r8]),
+        ["absolute"] = code => code.mov(eax, __dword_ptr[0x4_0000]),
+        ["rip-relative"] = code =>
+        {
+            Label here = code.CreateLabel();
+            code.Label(ref here);
+            code.mov(rax, __qword_ptr[here]);
+        },
+        ["near-accesses"] = code =>
+        {
+            code.mov(rax, __[rbx]);
+            code.add(rax, __[rbx + 8]);
+            code.mov(__[rbx + 0x10], rax);
+        },
+        ["segment"] = code => code.mov(rax, __qword_ptr.gs[0x28]),
+        ["compare-and-jump"] = code =>
+        {
+            Label end = code.CreateLabel();
+            code.cmp(rax, rcx);
+            code.ja(end);
+            code.mov(eax, 1);
+            code.Label(ref end);
+            code.nop();
+        },
+        ["flags-over-access"] = code =>
+        {
+            code.cmp(rax, 3);
+            code.mov(rcx, __[rbx]);
+            code.setb(dl);
+        },
+        ["kept-comparison"] = code =>
+        {
+            code.cmp(rax, rcx);
+            code.mov(eax, 5);
+            code.mov(rdx, __[rbx]);
+        },
+        ["kept-shift"] = code =>
+        {
+            code.shr(eax, 8);
+            code.xor(eax, __[rbx]);
+        },
+        ["carry"] = code =>
+        {
+            code.add(rax, __[rbx]);
+            code.adc(rdx, __[rbx + 8]);
+        },
+        ["conditional-move"] = code =>
+        {
+            code.test(rax, rax);
+            code.cmovne(rcx, rdx);
+        },
+        ["high-byte"] = code =>
+        {
+            code.mov(ah, cl);
+            code.add(ch, bl);
+        },
+        ["push-and-pop"] = code =>
+        {
+            code.push(rax);
+            code.push(r9);
+            code.pop(rcx);
+            code.pop(rdx);
+        },
+        ["call"] = code =>
+        {
+            Label function = code.CreateLabel(), end = code.CreateLabel();
+            code.call(function);
+            code.jmp(end);
+            code.Label(ref function);
+            code.mov(eax, 2);
+            code.ret();
+            code.Label(ref end);
+            code.nop();
+        },
+        ["far-jump"] = code =>
+        {
+            Label far = code.CreateLabel();
+            code.jmp(far);
+            for (var i = 0; i < 0x1000; i++) code.nop();
+            code.Label(ref far);
+            code.nop();
+        },
+        ["indirect-jump"] = code =>
+        {
+            Label end = code.CreateLabel();
+            code.lea(rax, __[end]);
+            code.jmp(rax);
+            code.Label(ref end);
+            code.nop();
+        },
+        ["locked"] = code => code.@lock.add(__dword_ptr[rbx], eax),
+        ["fence"] = code => code.@lock.or(__dword_ptr[rsp], 0),
+        ["compare-exchange"] = code => code.cmpxchg(__dword_ptr[rbx], ecx),
+        ["exchange"] = code => code.xchg(__[rbx], rax),
+        ["divide"] = code =>
+        {
+            code.mov(eax, 100);
+            code.xor(edx, edx);
+            code.mov(ecx, 7);
+            code.div(ecx);
+        },
+        ["bit-string"] = code => code.bts(__dword_ptr[rbx], ecx),
+        ["aligned-vector"] = code =>
+        {
+            code.movaps(xmm1, __[rbx]);
+            code.addps(xmm1, xmm2);
+            code.movaps(__[rbx + 0x10], xmm1);
+        },
+        ["scalar"] = code =>
+        {
+            code.movsd(xmm0, __qword_ptr[rbx]);
+            code.mulsd(xmm0, xmm1);
+            code.movsd(__qword_ptr[rbx], xmm0);
+        },
+        ["x87"] = code =>
+        {
+            code.fld(__qword_ptr[rbx]);
+            code.fmul(st0, st0);
+            code.fstp(__qword_ptr[rbx]);
+        },
+        ["interpreted"] = code => code.cpuid(),
+        ["loop"] = code => Loop(code, () => code.add(rax, rcx)),
+        ["loop-of-loads"] = code => Loop(code, () =>
+        {
+            code.add(rax, __[rbx]);
+            code.add(rbx, 8);
+        }),
+        ["loop-of-copies"] = code => Loop(code, () =>
+        {
+            code.movsd(xmm0, __qword_ptr[rsi + (rdx * 8)]);
+            code.addsd(xmm0, __qword_ptr[rdi + (rdx * 8)]);
+            code.movsd(__qword_ptr[rdi + (rdx * 8)], xmm0);
+            code.inc(rdx);
+        }),
+        ["loop-with-a-step"] = code => Loop(code, () =>
+        {
+            code.mov(__byte_ptr[rbx + rax], 0);
+            code.add(rax, rdx);
+        }),
+        ["loop-backwards"] = code => Loop(code, () =>
+        {
+            code.mov(__[rbx], eax);
+            code.sub(rbx, 12);
+        }),
+    };
+
+    public static TheoryData<string> Names => [.. Sequences.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_piece_of_code_is_translated_as_before(string name)
+    {
+        string found = Translate(Sequences[name]), file = Path.Combine(Here(), "GeneratedCode", name + ".txt");
+        if (Environment.GetEnvironmentVariable("RHEA_ACCEPT") == "1") File.WriteAllText(file, found);
+
+        Assert.Equal(File.ReadAllText(file).ReplaceLineEndings("\n"), found);
+    }
+
+    private static void Loop(Assembler code, Action turn)
+    {
+        Label again = code.CreateLabel();
+        code.mov(ecx, 20);
+        code.Label(ref again);
+        turn();
+        code.sub(ecx, 1);
+        code.jne(again);
+    }
+
+    private static string Translate(Action<Assembler> sequence)
+    {
+        var log = new StringBuilder();
+        using var bench = new CpuBench(warmth: 0, log: new ExecutionLog(["out_asm"], [], text => log.Append(text)));
+        bench.Assemble(64, 0x7000, code =>
+        {
+            sequence(code);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+        bench.Set(registers =>
+        {
+            registers.State.General[3] = registers.State.General[6] = 0x4_0000;
+            registers.State.General[7] = 0x4_1000;
+        });
+        Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue));
+        return string.Concat(log.ToString().Split("OUT: ", StringSplitOptions.RemoveEmptyEntries).Select(Plain));
+    }
+
+    /// <summary>One block's listing without what is different each time: addresses.</summary>
+    private static string Plain(string block)
+    {
+        var text = new StringBuilder();
+        ulong start = 0;
+        foreach (string line in block.Split('\n')[1..])
+        {
+            if (line.StartsWith("  --", StringComparison.Ordinal))
+            {
+                text.Append(line.Replace("  -- guest addr 0x000000000000", "", StringComparison.Ordinal)).Append(":\n");
+                continue;
+            }
+
+            int colon = line.IndexOf(": ", StringComparison.Ordinal);
+            if (colon < 0 || line.Length < colon + 2 + FirstColumn) continue; // more bytes of the line before
+            ulong at = ulong.Parse(line.AsSpan(2, colon - 2), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+            if (start == 0) start = at;
+            string instruction = HostAddress().Replace(line[(colon + 2 + FirstColumn)..], match => Place(match.Value, start));
+            text.Append(CultureInfo.InvariantCulture, $"  {at - start,3:x}  {instruction}\n");
+        }
+
+        return text.Append('\n').ToString();
+    }
+
+    private static string Place(string address, ulong start)
+    {
+        var distance = (long)(ulong.Parse(address.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) - start);
+        return distance >= 0 ? $"+{distance:x}" : "before";
+    }
+
+    private static string Here([CallerFilePath] string path = "") => Path.GetDirectoryName(path)!;
+
+    [GeneratedRegex("0x[0-9a-f]{9,}")]
+    private static partial Regex HostAddress();
+}
