@@ -10,7 +10,7 @@ namespace Rhea.GuestTests;
 /// <remarks>It speaks only QEMU's interfaces, so the same test can run on Debian's QEMU (<see cref="Qemu"/>) to compare.</remarks>
 internal sealed partial class Emulator : IAsyncDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_PATIENCE") ?? "240", null));
+    private static readonly TimeSpan UsualPatience = TimeSpan.FromSeconds(int.Parse(Environment.GetEnvironmentVariable("RHEA_TEST_PATIENCE") ?? "240", null));
 
     private readonly TemporaryFolder _folder = new();
     private readonly Process _process;
@@ -50,6 +50,9 @@ internal sealed partial class Emulator : IAsyncDisposable
             lock (_errors) return _errors.ToString();
         }
     }
+
+    /// <summary>How long it may take to what a test waits for.</summary>
+    public TimeSpan Patience { get; init; } = UsualPatience;
 
     public int ProcessId => _process.Id;
 
@@ -96,7 +99,7 @@ internal sealed partial class Emulator : IAsyncDisposable
         new(Assets.Installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86"), ["-M", "pc-i440fx-7.2", "-accel", "tcg"], arguments);
 
     /// <summary>Starts a program that has an emulator somewhere in it.</summary>
-    public static Emulator Other(string program, params string[] arguments) => new(program, [], arguments);
+    public static Emulator Other(TimeSpan patience, string program, params string[] arguments) => new(program, [], arguments) { Patience = patience };
 
     /// <summary>The options that put a monitor where <see cref="Monitor"/> finds it.</summary>
     public static string[] WithMonitor { get; } = ["-monitor", "unix:$DIR/monitor,server=on,wait=off"];
@@ -229,7 +232,7 @@ internal sealed partial class Emulator : IAsyncDisposable
         return quick ? ("dotnet", [Path.Combine(Assets.Root, "artifacts/bin/Rhea.Cli/release/Rhea.Cli.dll"), .. more]) : (native, more);
     }
 
-    private static async Task<string> Prompt(Socket monitor)
+    private async Task<string> Prompt(Socket monitor)
     {
         var text = new StringBuilder();
         var buffer = new byte[65536];

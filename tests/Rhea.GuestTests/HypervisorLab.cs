@@ -6,6 +6,9 @@ namespace Rhea.GuestTests;
 /// <remarks>A program in tools/ makes it of Debian's packages; all of it is emulated, so nothing in it is fast.</remarks>
 internal abstract class HypervisorLab : IDisposable
 {
+    /// <summary>More than tools/lab.sh gives a job: the lab can tell what it was about.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(450);
+
     private static readonly string[] Firmware = ["bios-256k.bin", "vgabios-stdvga.bin", "linuxboot_dma.bin", "multiboot_dma.bin"];
 
     private readonly TemporaryFolder _job = Assets.Folder();
@@ -19,6 +22,7 @@ internal abstract class HypervisorLab : IDisposable
         Assert.SkipWhen(Environment.GetEnvironmentVariable("RHEA_TEST_QUICK") == "1", "not in a quick run");
         Assert.SkipUnless(File.Exists(rhea), "only the native executable runs in the lab: ./publish makes it");
         Assets.Installed("/usr/bin/qemu-system-x86_64", "qemu-system-x86");
+        Assets.Installed("/usr/bin/socat", "socat");
         Put("rhea", rhea);
         Put("vmlinuz", Assets.CloudKernel);
         Put("initrd.gz", Assets.CloudInitrd);
@@ -37,7 +41,7 @@ internal abstract class HypervisorLab : IDisposable
     public Emulator Run(string script)
     {
         File.WriteAllText(_job["run"], script);
-        return Emulator.Other(Path.Combine(Assets.Root, "tools", _tool), _job["."]);
+        return Emulator.Other(Patience, Path.Combine(Assets.Root, "tools", _tool), _job["."]);
     }
 
     public void Dispose() => _job.Dispose();

@@ -34,7 +34,7 @@ public sealed class XenDomainTests : IDisposable
     [Fact]
     public async Task The_cloud_kernel_reads_by_dma_through_a_small_map_cache_what_the_host_put_there_and_powers_off()
     {
-        var data = new byte[24 << 20];
+        var data = new byte[12 << 20];
         for (var i = 0; i < data.Length; i += 4) BitConverter.TryWriteBytes(data.AsSpan(i), (uint)i * 0x9E37_79B9);
         await File.WriteAllBytesAsync(_lab["disk"], data, TestContext.Current.CancellationToken);
         await using Emulator lab = _lab.Run(Rhea.Replace("xen", "xen,map-cache=4M", StringComparison.Ordinal) + " -vga none -m 192 -smp 2 -serial stdio -kernel vmlinuz -initrd initrd.gz"
