@@ -36,6 +36,7 @@ public sealed class VirtualMachine : IDisposable
     private readonly TaskCompletionSource<MachineEnd> _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
     private readonly Migration _migration;
+    private readonly Monitored _monitored;
     private readonly MachineOptions _options;
     private CharBackends? _chardevs;
     private Thread? _thread;
@@ -75,12 +76,10 @@ public sealed class VirtualMachine : IDisposable
         Machine.TripleFaulted += OnTripleFault;
         Monitored monitored = (Monitors.Of(Machine, config, DeviceCatalog.All) with { Accelerator = _accelerator.Name })
             .With(Block.MonitorCommands.Qmp, Block.MonitorCommands.Hmp, Block.MonitorCommands.Events, _block);
-        monitored = monitored with { Services = [.. monitored.Services, _migration = new Migration(Machine, line => log(LogLevel.Warning, line))] };
-        _options = monitored.Service<MachineOptions>();
+        _monitored = monitored with { Services = [.. monitored.Services, _migration = new Migration(Machine, line => log(LogLevel.Warning, line))] };
+        _options = _monitored.Service<MachineOptions>();
         if (config.Options.Count > 0) Machine.Configuration = () => new SavedConfiguration(Environment.CurrentDirectory, _options.Words, MediaNow());
         if (config.Incoming is not null) Machine.ExpectIncoming();
-        foreach (MonitorConfig monitor in config.Monitors) Monitors.Open(monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev));
-        if (config.Gdb is { } gdb) _ = new GdbServer(monitored, _chardevs!.ForMonitor(gdb));
     }
 
     public MachineConfig Configuration { get; }
@@ -112,6 +111,8 @@ public sealed class VirtualMachine : IDisposable
         if (_thread is not null) return;
         var turns = new TaskCompletionSource();
         if (Configuration.Incoming is null && !Configuration.StartsPaused) Machine.Request(Machine.Start);
+        foreach (MonitorConfig monitor in Configuration.Monitors) Monitors.Open(_monitored, monitor, _chardevs!.ForMonitor(monitor.Chardev)); // whose first commands find it running
+        if (Configuration.Gdb is { } gdb) _ = new GdbServer(_monitored, _chardevs!.ForMonitor(gdb));
         Machine.Request(turns.SetResult);
         if (Configuration.Incoming is { } address and not "defer") Machine.Request(() => Receive(address)); // which may end the machine
         _thread = new Thread(Main) { IsBackground = true, Name = "machine" };

@@ -27,6 +27,17 @@ public class ProgramTests
     }
 
     [Fact]
+    public async Task A_command_that_waits_already_finds_the_machine_running()
+    {
+        await using Emulator rhea = Emulator.Rhea([.. Idle[..^1], "-monitor", "stdio"]);
+
+        await rhea.Type("info status\nquit\n");
+
+        Assert.Equal(0, await rhea.Exit());
+        Assert.Contains("VM status: running", rhea.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_doctor_tells_what_the_host_has_and_lacks()
     {
         await using Emulator rhea = Emulator.Bare("doctor");
