@@ -62,6 +62,7 @@ public static class PcI440fx
         board.Parts.IsaDma = channel => channel is >= 0 and < 4 ? dma.Channels[channel] : null;
         if (config.Vga == "std") AddDevice(board, config, "VGA", ("addr", "2"));
         Rtc rtc = AddTimers(board, config, host.Accelerator.Platform, interrupts);
+        host.Accelerator.GatherWrites(Rtc.IndexPort);
         AddPorts(board, config);
         I82078 floppies = AddFloppies(board, config);
         AddKeyboard(board, config);
@@ -175,7 +176,8 @@ public static class PcI440fx
         if (platform?.Has(HostedChips.Pit) ?? false) board.Add("/machine/pit", _ => new HostedChip(platform, new I8254Registers()));
         else pit = board.Add("/machine/pit", slot => new I8254(slot, new I8254Registers()));
         if (config.Switches.Hpet && (platform?.Has(HostedChips.Hpet) ?? false)) board.Add("/machine/hpet", _ => new HostedChip(platform, new HpetRegisters()));
-        else if (config.Switches.Hpet) board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit, rtc));
+        else if (config.Switches.Hpet)
+            board.Add("/machine/hpet", slot => new Hpet(slot, new HpetRegisters(), interrupts.Global, pit is null ? platform!.DrivePitIrq : on => pit.DrivesIrq = on, rtc));
         board.Add("/machine/pcspk", slot => new PcSpeaker(slot, pit));
         return rtc;
     }

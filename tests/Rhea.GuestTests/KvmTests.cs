@@ -65,6 +65,29 @@ public sealed partial class KvmTests : IDisposable
         await PaintingGuest.Watch(lab, name => _lab[name]);
     }
 
+    /// <summary>KVM gives up where the guest runs what is not in memory: the machine stands still and can be looked at, and a reset makes it run again.</summary>
+    [Fact]
+    public async Task A_processor_that_kvm_cannot_run_stops_the_machine_and_says_where()
+    {
+        await File.WriteAllBytesAsync(_lab["kernel"], GuestCode.MultibootKernel(code =>
+        {
+            code.mov(eax, 0xE000_0000);
+            code.jmp(eax);
+        }), TestContext.Current.CancellationToken);
+        await using Emulator lab = _lab.Run($"{Rhea} -accel kvm -vga none -kernel kernel -monitor stdio; echo status $?");
+
+        await lab.WaitFor("KVM: processor 0 at 0008:e0000000: internal error 1");
+        await lab.Type("info status\n");
+        await lab.WaitFor("VM status: paused (internal-error)");
+        await lab.Type("info registers\n");
+        await lab.WaitFor("EIP=e0000000");
+        await lab.Type("system_reset\n");
+        await lab.Type("quit\n");
+
+        Assert.Equal(0, await lab.Exit());
+        Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
+    }
+
     /// <summary>
     /// The system calls of the processor's thread are counted: two thousand port accesses, and what it does before and after. Without those that read
     /// the clock: with the lab's they are calls, with a host's they are none (its page vdso tells the time).
@@ -78,7 +101,7 @@ public sealed partial class KvmTests : IDisposable
         _lab.Put("strace", Assets.Installed("/usr/bin/strace", "strace"));
         await File.WriteAllBytesAsync(_lab["rom"], GuestCode.Rom(code =>
         {
-            Label again = code.CreateLabel();
+            Label again = code.CreateLabel(), index = code.CreateLabel();
             code.mov(al, 0x30); // the 8254 waits for a count, and so does not tick
             code.@out(0x43, al);
             code.mov(cx, Accesses);
@@ -86,6 +109,10 @@ public sealed partial class KvmTests : IDisposable
             code.Label(ref again);
             code.@out(0x80, al);
             code.loop(again);
+            code.mov(cx, Accesses);
+            code.Label(ref index);
+            code.@out(0x70, al); // the kernel may gather these
+            code.loop(index);
             code.mov(dx, 0x501);
             code.@out(dx, al);
             code.hlt();

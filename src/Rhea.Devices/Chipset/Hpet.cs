@@ -31,7 +31,7 @@ public sealed class Hpet : Device
 
     private readonly VmClock _clock;
     private readonly HpetRegisters _chip;
-    private readonly I8254? _pit;
+    private readonly Action<bool>? _drivePitIrq;
     private readonly Rtc? _rtc;
     private readonly VmTimer[] _timers;
     private readonly IrqLine[][] _lines; // by timer and input
@@ -39,11 +39,11 @@ public sealed class Hpet : Device
     /// <param name="slot">Its place on the board.</param>
     /// <param name="registers">Its registers.</param>
     /// <param name="inputs">The global system interrupts: inputs 0 and 8 are the PIT's and the RTC's.</param>
-    /// <param name="pit">Whose interrupt it takes over; null when the hypervisor keeps it.</param>
-    /// <param name="rtc">Likewise.</param>
-    public Hpet(IsaSlot slot, HpetRegisters registers, IReadOnlyList<IrqInput> inputs, I8254? pit, Rtc? rtc)
+    /// <param name="drivePitIrq">Lets the 8254 have its interrupt, or takes it from it; null where nobody does.</param>
+    /// <param name="rtc">Whose interrupt it takes over too.</param>
+    public Hpet(IsaSlot slot, HpetRegisters registers, IReadOnlyList<IrqInput> inputs, Action<bool>? drivePitIrq, Rtc? rtc)
     {
-        (_clock, _chip, _pit, _rtc) = (slot.Clock, registers, pit, rtc);
+        (_clock, _chip, _drivePitIrq, _rtc) = (slot.Clock, registers, drivePitIrq, rtc);
         _timers = [.. Enumerable.Range(0, registers.Timers.Length).Select(i => slot.CreateTimer(() => OnExpired(i)))];
         _lines = [.. _timers.Select(_ => inputs.Select(input => input.NewLine()).ToArray())];
         slot.MapMemory(Address, MemoryRegion.Io(new IoRegion("hpet", Length, AccessSizes.DWord, Read, Write)));
@@ -241,7 +241,7 @@ public sealed class Hpet : Device
 
     private void UpdateLegacy()
     {
-        if (_pit is not null) _pit.DrivesIrq = !IsLegacy;
+        _drivePitIrq?.Invoke(!IsLegacy);
         if (_rtc is not null) _rtc.DrivesIrq = !IsLegacy;
     }
 

@@ -42,6 +42,7 @@ public sealed class KvmAccelerator : IAccelerator
 
         if (irqChip == KernelIrqChip.On) _vm.Call(KvmCall.CreateIrqChip);
         if (irqChip == KernelIrqChip.Split) Enable(KvmCapability.SplitIrqChip, IoApicPins);
+        CoalescedWrites = new KvmCoalescedWrites(_vm);
         _platform = new KvmPlatform(_vm, irqChip, _vcpus);
         Cpuid = new KvmCpuid(kvm, HostsApic);
         RunPageLength = kvm.Call(KvmCall.GetVcpuMmapSize);
@@ -77,6 +78,8 @@ public sealed class KvmAccelerator : IAccelerator
 
     /// <summary>Those that are in guest memory.</summary>
     internal KvmBreakpoints Breakpoints { get; } = new();
+
+    internal KvmCoalescedWrites CoalescedWrites { get; }
 
     /// <summary>IA32_MCG_CAP; 0 when KVM has no machine checks.</summary>
     internal ulong MachineCheckCapabilities { get; }
@@ -115,6 +118,8 @@ public sealed class KvmAccelerator : IAccelerator
         memory.Follow(_memory);
         if (_smmMemory is not null) smm.Follow(_smmMemory);
     }
+
+    public void GatherWrites(ushort port) => CoalescedWrites.Gather(port);
 
     public IVcpu CreateVcpu(int index, IReadOnlyList<CpuidLeaf> model, IMachineBus bus)
     {

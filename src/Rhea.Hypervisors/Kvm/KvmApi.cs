@@ -84,7 +84,7 @@ internal sealed unsafe partial class KvmFile : IDisposable
 /// <remarks>UNSAFE: shows memory shared with the kernel. SAFETY: offsets that the kernel gives are checked against the mapping.</remarks>
 internal sealed unsafe partial class KvmRunPage : IDisposable
 {
-    private const int ReadWrite = 3, Shared = 1;
+    private const int ReadWrite = 3, Shared = 1, PageSize = 4096;
 
     private readonly byte* _page;
     private readonly int _length;
@@ -99,6 +99,13 @@ internal sealed unsafe partial class KvmRunPage : IDisposable
     }
 
     public ref KvmRun Run => ref *(KvmRun*)_page;
+
+    /// <param name="page">Which of the shared pages it is: <see cref="KvmCapability.CoalescedMmio"/>.</param>
+    public ref KvmCoalescedRing CoalescedRing(int page)
+    {
+        if (page < 1 || (page + 1) * PageSize > _length) throw new InvalidOperationException("KVM's ring lies outside the shared pages");
+        return ref *(KvmCoalescedRing*)(_page + (page * PageSize));
+    }
 
     public Span<byte> Data(ulong offset, int length)
     {

@@ -17,7 +17,9 @@ internal enum KvmCall : uint
     IrqLine = 0x4008_AE61,
     GetIrqChip = 0xC208_AE62,
     SetIrqChip = 0x8208_AE63,
+    RegisterCoalesced = 0x4010_AE67,
     SetGsiRouting = 0x4008_AE6A,
+    CreatePit2 = 0x4040_AE77,
     SetClock = 0x4030_AE7B,
     GetClock = 0x8030_AE7C,
     Run = 0xAE80,
@@ -39,7 +41,9 @@ internal enum KvmCall : uint
     SetGuestDebug = 0x4048_AE9B,
     SetupMce = 0x4008_AE9C,
     GetMceCapSupported = 0x8008_AE9D,
+    GetPit2 = 0x8070_AE9F,
     GetVcpuEvents = 0x8040_AE9F,
+    SetPit2 = 0x4070_AEA0,
     SetVcpuEvents = 0x4040_AEA0,
     GetDebugRegs = 0x8080_AEA1,
     SetTscKhz = 0xAEA2,
@@ -60,6 +64,7 @@ internal enum KvmCapability
     IrqChip = 0,
     SetGuestDebug = 23,
     Mce = 31,
+    CoalescedMmio = 15, // and which of a processor's shared pages the ring is
     IrqRouting = 25,
     VcpuEvents = 41,
     DebugRegs = 50,
@@ -72,6 +77,7 @@ internal enum KvmCapability
     MultiAddressSpace = 118,
     SplitIrqChip = 121,
     ImmediateExit = 136,
+    CoalescedPio = 162,
 }
 
 /// <summary>Why KVM_RUN has returned.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Rhea.Core.Config;
 using Rhea.Core.Cpu;
 
@@ -14,13 +15,14 @@ internal sealed class KvmPlatform : IHostedPlatform
     private readonly HostedChips _chips;
     private readonly IReadOnlyList<KvmVcpu> _vcpus;
     private KvmRoutes _routes;
+    private long _ahead; // guest time less the host's monotonic clock, since the 8254 was last written
 
     public KvmPlatform(KvmFile vm, KernelIrqChip irqChip, IReadOnlyList<KvmVcpu> vcpus)
     {
         (_vm, _vcpus) = (vm, vcpus);
         _chips = HostedChips.KvmClock | irqChip switch
         {
-            KernelIrqChip.On => HostedChips.Pic | HostedChips.IoApic | HostedChips.LocalApic,
+            KernelIrqChip.On => HostedChips.Pic | HostedChips.IoApic | HostedChips.LocalApic | CreatePit(),
             KernelIrqChip.Split => HostedChips.LocalApic,
             _ => 0,
         };
@@ -73,6 +75,11 @@ internal sealed class KvmPlatform : IHostedPlatform
                 _vm.Call(KvmCall.GetIrqChip, ref ioApicState);
                 KvmChips.Fetch(in ioApicState.IoApic, ioApic);
                 break;
+            case I8254Registers pit:
+                KvmPit pitState = default;
+                _vm.Call(KvmCall.GetPit2, ref pitState);
+                KvmChips.Fetch(pitState, _ahead, Now, pit);
+                break;
             case LocalApicRegisters apic:
                 ReadLocalApic(apic);
                 break;
@@ -100,6 +107,9 @@ internal sealed class KvmPlatform : IHostedPlatform
                 KvmChips.Store(ioApic, ref ioApicState.IoApic);
                 _vm.Call(KvmCall.SetIrqChip, ref ioApicState);
                 break;
+            case I8254Registers pit:
+                WritePit(pit);
+                break;
             case LocalApicRegisters apic:
                 WriteLocalApic(apic);
                 break;
@@ -110,6 +120,42 @@ internal sealed class KvmPlatform : IHostedPlatform
             default:
                 throw new NotSupportedException(from.Section.Name);
         }
+    }
+
+    /// <summary>The kernel's 8254 goes on while the guest stands still: it continues where the guest's time does, without the ticks between.</summary>
+    public void Resumed(ChipRegisters chip)
+    {
+        if (chip is not I8254Registers pit) return;
+        Read(pit);
+        WritePit(pit);
+    }
+
+    public void DrivePitIrq(bool on)
+    {
+        var pit = new I8254Registers();
+        Read(pit);
+        uint disabled = on ? 0u : 1;
+        if (pit.IrqDisabled == disabled) return;
+        pit.IrqDisabled = disabled;
+        WritePit(pit);
+    }
+
+    private long Now => _vcpus.Count > 0 ? _vcpus[0].Time : 0;
+
+    private long Ahead => Now - (long)(Stopwatch.GetTimestamp() * (1e9 / Stopwatch.Frequency));
+
+    private HostedChips CreatePit()
+    {
+        var config = new KvmPitConfig { Flags = KvmPitConfig.WithSpeakerPort };
+        return _vm.Try(KvmCall.CreatePit2, ref config) >= 0 ? HostedChips.Pit : 0;
+    }
+
+    private void WritePit(I8254Registers from)
+    {
+        KvmPit state = default;
+        KvmChips.Store(from, Now, state);
+        _vm.Call(KvmCall.SetPit2, ref state);
+        _ahead = Ahead;
     }
 
     private KvmVcpu? Vcpu(int index) => index < _vcpus.Count ? _vcpus[index] : null;

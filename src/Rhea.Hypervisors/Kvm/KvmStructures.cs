@@ -48,6 +48,59 @@ internal struct KvmMemoryRegion
 }
 
 [StructLayout(LayoutKind.Sequential)]
+internal struct KvmCoalescedZone
+{
+    public ulong Address;
+    public uint Size, IsPort;
+}
+
+/// <summary>The kernel adds at the end, we take from the beginning.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmCoalescedRing
+{
+    public const int Capacity = (4096 - 8) / 24;
+
+    public uint First, Last;
+    public KvmCoalescedWritesOfRing Writes;
+}
+
+[InlineArray(KvmCoalescedRing.Capacity)]
+internal struct KvmCoalescedWritesOfRing
+{
+    private KvmCoalescedWrite _element;
+}
+
+[StructLayout(LayoutKind.Sequential)]
+internal struct KvmCoalescedWrite
+{
+    public ulong Address;
+    public uint Length, IsPort;
+    public EightBytes Data;
+}
+
+[InlineArray(8)]
+internal struct EightBytes
+{
+    private byte _element;
+}
+
+[StructLayout(LayoutKind.Explicit, Size = 64)]
+internal struct KvmPitConfig
+{
+    /// <summary>The kernel answers at port 61h too.</summary>
+    public const uint WithSpeakerPort = 1;
+
+    [FieldOffset(0)] public uint Flags;
+}
+
+/// <summary>Three counters of 24 bytes, and flags.</summary>
+[InlineArray(112)]
+internal struct KvmPit
+{
+    private byte _element;
+}
+
+[StructLayout(LayoutKind.Sequential)]
 internal struct KvmDirtyLog
 {
     public uint Slot, Padding;

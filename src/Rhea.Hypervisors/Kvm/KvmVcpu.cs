@@ -303,6 +303,7 @@ internal sealed class KvmVcpu : IVcpu
     {
         _page.Run.ImmediateExit = 1;
         int result = _file.Try(KvmCall.Run);
+        _accelerator.CoalescedWrites.Drain(_page, _bus);
         _page.Run.ImmediateExit = 0;
         _unfinished = false;
         if (result == KvmFile.Interrupted) return null;
@@ -313,6 +314,7 @@ internal sealed class KvmVcpu : IVcpu
     {
         int changes = _accelerator.MapChanges;
         int result = _file.Try(KvmCall.Run);
+        _accelerator.CoalescedWrites.Drain(_page, _bus);
         if (!_accelerator.HostsApic) TakeApicChanges();
         switch (result)
         {

@@ -54,57 +54,15 @@ internal static class XenChips
     /// <param name="to">The canonical registers.</param>
     public static void Fetch(ReadOnlySpan<byte> from, long now, I8254Registers to)
     {
-        for (var i = 0; i < to.Channels.Length; i++)
-        {
-            ReadOnlySpan<byte> channel = from[(i * 16)..];
-            var count = (int)BinaryPrimitives.ReadUInt32LittleEndian(channel);
-            to.Channels[i] = new I8254Channel
-            {
-                Count = count is > 0 and <= 0x1_0000 ? count : 0x1_0000,
-                LatchedCount = BinaryPrimitives.ReadUInt16LittleEndian(channel[4..]),
-                CountLatched = channel[6],
-                StatusLatched = channel[7],
-                Status = channel[8],
-                ReadState = channel[9],
-                WriteState = channel[10],
-                WriteLatch = channel[11],
-                RwMode = channel[12],
-                Mode = channel[13],
-                Bcd = channel[14],
-                Gate = channel[15],
-                CountLoadTime = now,
-                NextTransition = -1,
-            };
-        }
-
+        for (var i = 0; i < to.Channels.Length; i++) to.Channels[i] = PitRecord.Fetch(from[(i * PitRecord.Length)..]) with { CountLoadTime = now };
         to.Channels[0].NextTransition = now; // the output is looked at, and the next change computed, at once
         to.IrqDisabled = 0;
     }
 
-    /// <remarks>
-    /// The speaker's switch beside the counters stays. Xen loads each counter with its count. One that counts down once (modes 0 and 4) is given
-    /// what is left of it instead; one that repeats begins its period anew.
-    /// </remarks>
+    /// <remarks>The speaker's switch beside the counters stays. Xen begins each count anew.</remarks>
     public static void Store(I8254Registers from, long now, Span<byte> to)
     {
-        for (var i = 0; i < from.Channels.Length; i++)
-        {
-            Span<byte> channel = to[(i * 16)..];
-            ref I8254Channel counter = ref from.Channels[i];
-            BinaryPrimitives.WriteUInt32LittleEndian(channel, (uint)Left(in counter, now));
-            BinaryPrimitives.WriteUInt16LittleEndian(channel[4..], counter.LatchedCount);
-            (channel[6], channel[7], channel[8], channel[9], channel[10]) =
-                (counter.CountLatched, counter.StatusLatched, counter.Status, counter.ReadState, counter.WriteState);
-            (channel[11], channel[12], channel[13], channel[14], channel[15]) = (counter.WriteLatch, counter.RwMode, counter.Mode, counter.Bcd, counter.Gate);
-        }
-    }
-
-    private static int Left(in I8254Channel counter, long now)
-    {
-        const long Crystal = 1_193_182, Second = 1_000_000_000;
-        if (counter.Mode is not (0 or 4) || counter.Gate == 0) return counter.Count;
-        Int128 ticks = (Int128)Math.Max(0, now - counter.CountLoadTime) * Crystal / Second;
-        return ticks < counter.Count ? counter.Count - (int)ticks : counter.Count;
+        for (var i = 0; i < from.Channels.Length; i++) PitRecord.Store(in from.Channels[i], PitRecord.Left(in from.Channels[i], now), to[(i * PitRecord.Length)..]);
     }
 
     private static byte Bit(byte register, int bit) => (byte)(register >> bit & 1);

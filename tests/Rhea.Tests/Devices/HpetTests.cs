@@ -20,7 +20,7 @@ public class HpetTests
     {
         _inputs = [.. Enumerable.Range(0, 24).Select(_pc.Input)];
         (_pit, _rtc) = (new I8254(_pc.IsaSlot(), new()), new Rtc(_pc.IsaSlot(), new()));
-        _hpet = new Hpet(_pc.IsaSlot(), new(), _inputs, _pit, _rtc);
+        _hpet = new Hpet(_pc.IsaSlot(), new(), _inputs, on => _pit.DrivesIrq = on, _rtc);
         _pit.Reset();
         _rtc.Reset();
         _hpet.Reset();

@@ -41,7 +41,7 @@ public class QemuConversationTests
                 pit, new PcSpeaker(_pc.IsaSlot(), pit), keyboard, mouse, new I8042(_pc.IsaSlot(), keyboard, mouse, _ => { }, () => { }),
                 new IsaSerial(_pc.IsaSlot(), new() { Index = 0 }), new I8237(_pc.IsaSlot(), new GuestMemory(_pc.Memory), second: false),
                 new Port92(_pc.IsaSlot(), _ => { }, () => { }), new IoApic(_pc.IsaSlot(), new(), (_, _) => { }),
-                new Hpet(_pc.IsaSlot(), new(), [], pit, null),
+                new Hpet(_pc.IsaSlot(), new(), [], on => pit.DrivesIrq = on, null),
             ])
             chip.Reset();
     }

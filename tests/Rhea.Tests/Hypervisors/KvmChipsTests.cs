@@ -101,6 +101,43 @@ public class KvmChipsTests
         Assert.Equal(-1, Through(masked, Now, Now, new(1, 0)).TimerExpiry);
     }
 
+    /// <summary>KVM says by the host's clock when a count was loaded, here 2 s behind the guest's. It begins a count anew, so one that runs once gets what is left.</summary>
+    [Fact]
+    public void A_timer_comes_back()
+    {
+        const long Loaded = Now - 10_000_000, Ahead = 2_000_000_000;
+        I8254Registers from = new(), to = new();
+        from.Reset();
+        from.IrqDisabled = 1;
+        from.Channels[1] = from.Channels[1] with { Count = 50_000, Mode = 0, CountLoadTime = Loaded };
+        from.Channels[2] = new I8254Channel
+        {
+            Count = 0x2E9B,
+            LatchedCount = 7,
+            CountLatched = 3,
+            StatusLatched = 1,
+            Status = 0x36,
+            ReadState = 3,
+            WriteState = 4,
+            WriteLatch = 5,
+            RwMode = 3,
+            Mode = 2,
+            Gate = 1,
+            CountLoadTime = Loaded,
+            NextTransition = -1,
+        };
+        KvmPit record = default;
+
+        KvmChips.Store(from, Now, record);
+        for (var i = 0; i < 3; i++) BitConverter.TryWriteBytes(((Span<byte>)record)[((i * 24) + 16)..], Loaded - Ahead); // as KVM does
+        KvmChips.Fetch(record, Ahead, Now, to);
+
+        Assert.Equal(1u, to.IrqDisabled);
+        Assert.Equal(from.Channels[2], to.Channels[2]);
+        Assert.Equal(50_000 - 11_931, to.Channels[1].Count);
+        Assert.Equal((0x1_0000, 3, Loaded, Now), (to.Channels[0].Count, to.Channels[0].Mode, to.Channels[0].CountLoadTime, to.Channels[0].NextTransition));
+    }
+
     private static LocalApicRegisters Apic()
     {
         var apic = new LocalApicRegisters(1, 3);

@@ -20,12 +20,7 @@ public class KvmExitTests
     {
         Assert.SkipUnless(KvmHost.Problem is null, $"KVM is not to be had: {KvmHost.Problem}");
         using var ram = new RamBlock("rom", 0x1_0000, new HostRam());
-        Code().CopyTo(ram.Span(0, 0x1_0000));
-        MemoryRegion system = MemoryRegion.Frame("system", MemoryRegion.Everything);
-        var space = new AddressSpace(system);
-        using KvmAccelerator kvm = KvmAccelerator.Open(KernelIrqChip.Off, line => Assert.Fail(line));
-        kvm.Attach(space, space);
-        system.Add(0xF_0000, MemoryRegion.Ram(ram));
+        using KvmAccelerator kvm = Machine(ram, Code());
         var bus = new FakeBus { Notes = false };
         using IVcpu vcpu = kvm.CreateVcpu(0, kvm.Supported, bus);
         bus.Written = port =>
@@ -44,6 +39,50 @@ public class KvmExitTests
         Assert.Equal(VcpuStop.Kicked, stop);
         Assert.InRange(bus.Count, 2 * Accesses, (2 * Accesses) + 1);
         Assert.InRange(allocated, 0, 100); // a run may, its exits do not
+    }
+
+    /// <summary>More of them than the kernel has room for, another port's write among them, and some when the processor is stopped.</summary>
+    [Fact]
+    public void Gathered_writes_reach_the_bus_in_their_order()
+    {
+        Assert.SkipUnless(KvmHost.Problem is null, $"KVM is not to be had: {KvmHost.Problem}");
+        var code = new Assembler(16);
+        for (byte i = 0; i < 250; i++)
+        {
+            code.mov(al, i);
+            code.@out(0x70, al);
+            if (i == 20) code.@out(0x71, al);
+        }
+
+        code.mov(dx, Last);
+        code.@out(dx, al);
+        code.hlt();
+        var bus = new FakeBus();
+        using var ram = new RamBlock("rom", 0x1_0000, new HostRam());
+        using KvmAccelerator kvm = Machine(ram, Bytes(code));
+        kvm.GatherWrites(0x70);
+        using IVcpu vcpu = kvm.CreateVcpu(0, kvm.Supported, bus);
+        bus.Written = port =>
+        {
+            if (port == Last) vcpu.Kick();
+        };
+        Start(vcpu);
+        Assert.Equal(VcpuStop.Kicked, vcpu.Run());
+
+        List<string> expected = [.. Enumerable.Range(0, 250).Select(i => $"out 70.1={i:x}")];
+        expected.Insert(21, "out 71.1=14");
+        Assert.Equal([.. expected, "out 501.1=f9"], bus.Accesses);
+    }
+
+    private static KvmAccelerator Machine(RamBlock ram, byte[] code)
+    {
+        code.CopyTo(ram.Span(0, 0x1_0000));
+        MemoryRegion system = MemoryRegion.Frame("system", MemoryRegion.Everything);
+        var space = new AddressSpace(system);
+        KvmAccelerator kvm = KvmAccelerator.Open(KernelIrqChip.Off, line => Assert.Fail(line));
+        kvm.Attach(space, space);
+        system.Add(0xF_0000, MemoryRegion.Ram(ram));
+        return kvm;
     }
 
     private static void Start(IVcpu vcpu)
@@ -73,6 +112,11 @@ public class KvmExitTests
         code.mov(dx, Last);
         code.@out(dx, al);
         code.hlt();
+        return Bytes(code);
+    }
+
+    private static byte[] Bytes(Assembler code)
+    {
         var bytes = new MemoryStream();
         code.Assemble(new StreamCodeWriter(bytes), 0);
         return bytes.ToArray();

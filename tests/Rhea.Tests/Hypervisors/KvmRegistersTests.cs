@@ -113,6 +113,9 @@ public class KvmRegistersTests
     [InlineData(nameof(KvmEnableCap), KvmCall.EnableCap)]
     [InlineData(nameof(KvmTranslation), KvmCall.Translate)]
     [InlineData(nameof(KvmClock), KvmCall.GetClock)]
+    [InlineData(nameof(KvmPit), KvmCall.GetPit2)]
+    [InlineData(nameof(KvmPitConfig), KvmCall.CreatePit2)]
+    [InlineData(nameof(KvmCoalescedZone), KvmCall.RegisterCoalesced)]
     internal void A_structure_has_the_size_that_its_call_names(string structure, KvmCall call) => Assert.Equal((int)call >> 16 & 0x3FFF, Sizes[structure]);
 
     private static readonly Dictionary<string, int> Sizes = new()
@@ -131,6 +134,9 @@ public class KvmRegistersTests
         [nameof(KvmDirtyLog)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmDirtyLog>(),
         [nameof(KvmEnableCap)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmEnableCap>(),
         [nameof(KvmTranslation)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmTranslation>(),
+        [nameof(KvmPit)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmPit>(),
+        [nameof(KvmPitConfig)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmPitConfig>(),
+        [nameof(KvmCoalescedZone)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmCoalescedZone>(),
         [nameof(KvmClock)] = System.Runtime.CompilerServices.Unsafe.SizeOf<KvmClock>(),
     };
 }
