@@ -503,7 +503,7 @@ internal sealed unsafe class Cpu : IDisposable
 
     // Mode
 
-    /// <summary>To be called when CR0, CR4, EFER, CS, SS, DS, ES, RFLAGS.VM, AC or the privilege level changed.</summary>
+    /// <summary>To be called when CR0, CR4, XCR0, EFER, CS, SS, DS, ES, RFLAGS.VM, AC or the privilege level changed.</summary>
     public void UpdateMode()
     {
         ref CpuState state = ref State;
@@ -518,6 +518,7 @@ internal sealed unsafe class Cpu : IDisposable
         if (!Code64 && IsOpen(SegmentRegister.Fs)) mode |= BlockMode.OpenFs;
         if (!Code64 && IsOpen(SegmentRegister.Gs)) mode |= BlockMode.OpenGs;
         if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
+        if (!RealSegments && (state.Cr0 & Cr0.TaskSwitched) == 0 && (state.Cr4 & Cr4.OsXsave) != 0 && (state.Xcr0 & Vex.AvxState) == Vex.AvxState) mode |= BlockMode.WideVectors;
         BlockMode = mode;
         Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
             && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
@@ -580,4 +581,7 @@ internal enum BlockMode : byte
     /// <summary>FS, or GS, has a base, but neither a limit nor rights that matter: not in 64-bit code, where that is so.</summary>
     OpenFs = 16,
     OpenGs = 32,
+
+    /// <summary>AVX is switched on.</summary>
+    WideVectors = 64,
 }

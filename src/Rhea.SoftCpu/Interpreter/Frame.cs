@@ -137,6 +137,7 @@ internal static class FrameOffset
     public static readonly short MarksTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.MarksTable));
     public static readonly short JumpTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.JumpTable));
     public static readonly short JumpKey = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.Generation));
+    public static readonly short Mode = OfHead((ref FrameHead head) => ref Unsafe.As<BlockMode, byte>(ref head.Mode));
     public static readonly short Level = OfHead((ref FrameHead head) => ref head.Level);
     public static readonly short InterruptWaits = OfHead((ref FrameHead head) => ref Unsafe.As<bool, byte>(ref head.InterruptWaits));
     public static readonly short Attention = OfHead((ref FrameHead head) => ref head.Attention);

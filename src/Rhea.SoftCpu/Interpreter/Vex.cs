@@ -49,7 +49,8 @@ internal struct AlignedOperand : IOperandSource
 /// <remarks>Intel SDM vol. 1, chapter 14. What is written to the lower half clears the upper one. <c>Wide</c> is of 256 bits.</remarks>
 internal static class Vex
 {
-    private const ulong AvxState = 6;
+    /// <summary>What XCR0 must have.</summary>
+    public const ulong AvxState = 6;
 
     /// <summary>The operating system saves YMM registers, and they are this task's. In real and V86 mode there is no VEX.</summary>
     public static bool IsReady(Cpu cpu)

@@ -81,6 +81,7 @@ internal static class Xsave
         bool consistent = (value & X87State) != 0 && (value & (SseState | AvxState)) != AvxState;
         if (cpu.Cpl != 0 || (uint)cpu.Rcx != 0 || !consistent || (value & ~cpu.Features.Xcr0Allowed) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.State.Xcr0 = value;
+        cpu.UpdateMode();
         return cpu.LeaveAfter(in op);
     }
 

@@ -222,7 +222,7 @@ internal sealed unsafe class BlockTranslator
         {
             var code = (Code)ops[i].Code;
             if (!_forms.TryGetValue(code, out HostForm? form)) _forms.Add(code, form = HostForm.Of(code));
-            InstructionKind kind = _system.Fits(in ops[i], i == block->Count - 1) ? InstructionKind.System : KindOf(form, in ops[i], (block->Mode & BlockMode.Vectors) != 0);
+            InstructionKind kind = _system.Fits(in ops[i], i == block->Count - 1) ? InstructionKind.System : KindOf(form, in ops[i], block->Mode);
             _plan[i] = new Planned(form, kind, 0);
             if (kind == InstructionKind.Interpreted) interpreted++;
             else if (kind == InstructionKind.X87) block->NeedsX87 = true;
@@ -245,8 +245,9 @@ internal sealed unsafe class BlockTranslator
         _planner.Finish();
     }
 
-    private InstructionKind KindOf(HostForm form, in Op op, bool vectors)
+    private InstructionKind KindOf(HostForm form, in Op op, BlockMode mode)
     {
+        bool vectors = (mode & (form.Vex is null ? BlockMode.Vectors : BlockMode.WideVectors)) != 0;
         if (op.Handler == HandlerTable.Instance.Nothing) return InstructionKind.Nothing;
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? InstructionKind.Special : InstructionKind.Interpreted;
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? InstructionKind.Divide : InstructionKind.Interpreted;

@@ -82,6 +82,23 @@ internal sealed unsafe class Emitter(nint memory, int length)
         if (rex != 0 || force) Byte(0x40 | rex);
     }
 
+    /// <summary>A VEX prefix (Intel SDM vol. 2, 2.3.5), which has the map and the mandatory prefix in it.</summary>
+    public void Vex(int register, int index, int other, int map, bool w, int third, uint length, int prefix)
+    {
+        int tail = (~third & 15) << 3 | (int)length << 2 | prefix switch { 0x66 => 1, 0xF3 => 2, 0xF2 => 3, _ => 0 };
+        int notR = register > 7 ? 0 : 0x80;
+        if (index <= 7 && other <= 7 && map == 1 && !w)
+        {
+            Byte(0xC5);
+            Byte(notR | tail);
+            return;
+        }
+
+        Byte(0xC4);
+        Byte(notR | (index > 7 ? 0 : 0x40) | (other > 7 ? 0 : 0x20) | map);
+        Byte((w ? 0x80 : 0) | tail);
+    }
+
     public void ModRm(int register, int other) => Byte(0xC0 | ((register & 7) << 3) | (other & 7));
 
     public void ModRm(int register, in HostAddress address)

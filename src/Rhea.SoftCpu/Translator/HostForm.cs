@@ -15,6 +15,7 @@ internal sealed class HostForm
         Code = code;
         Mnemonic = code.Mnemonic();
         Size = info.OperandSize;
+        if (info.Encoding == EncodingKind.VEX) Vex = new VexFields(info.W != 0 && !info.IsWIG, info.L);
         Prefix = info.MandatoryPrefix switch { MandatoryPrefix.P66 => 0x66, MandatoryPrefix.PF3 => 0xF3, MandatoryPrefix.PF2 => 0xF2, _ => 0 };
         Map = info.Table switch { OpCodeTableKind.T0F => 1, OpCodeTableKind.T0F38 => 2, OpCodeTableKind.T0F3A => 3, _ => 0 };
         Opcode = Map == 0 && info.OpCode == OldAlias ? OldAlias & ~2 : (int)info.OpCode;
@@ -50,7 +51,15 @@ internal sealed class HostForm
 
     public int Other { get; private set; } = -1;
 
-    /// <summary>Bytes of the register operands, by operand: 1, 2, 4, 8; 16 is a vector.</summary>
+    /// <summary>The operands that VEX names besides, and that the immediate does in its upper half; -1 is none. They are vectors.</summary>
+    public int Third { get; private set; } = -1;
+
+    public int Fourth { get; private set; } = -1;
+
+    /// <summary>What VEX says besides the prefix and the map; null when it is not encoded so.</summary>
+    public VexFields? Vex { get; }
+
+    /// <summary>Bytes of the register operands, by operand: 1, 2, 4, 8; 16 is a vector, of whatever length.</summary>
     public int RegisterSize { get; private set; }
 
     public int OtherSize { get; private set; }
@@ -73,7 +82,7 @@ internal sealed class HostForm
     public uint Writes { get; }
 
     /// <summary>It works on vector registers, which must be switched on.</summary>
-    public bool IsVector => RegisterSize == 16 || OtherSize == 16 || Mnemonic == Mnemonic.Movnti;
+    public bool IsVector => RegisterSize == 16 || OtherSize == 16 || Mnemonic == Mnemonic.Movnti || Vex is not null;
 
     public bool IsShift => Mnemonic is Mnemonic.Shl or Mnemonic.Sal or Mnemonic.Shr or Mnemonic.Sar or Mnemonic.Rol or Mnemonic.Ror
         or Mnemonic.Rcl or Mnemonic.Rcr or Mnemonic.Shld or Mnemonic.Shrd;
@@ -89,6 +98,8 @@ internal sealed class HostForm
         int other = OtherBytes(kind), register = RegisterBytes(kind);
         if (other >= 0) (Other, OtherSize) = (number, other);
         else if (register > 0) (Register, RegisterSize) = (number, register);
+        else if (kind is OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.ymm_vvvv) Third = number;
+        else if (kind is OpCodeOperandKind.xmm_is4 or OpCodeOperandKind.ymm_is4) (Fourth, Immediate) = (number, 1);
         else if (ImmediateBytes(kind) is > 0 and var bytes) Immediate += bytes;
         else if (kind == OpCodeOperandKind.cl || Accumulators.Contains(kind)) Fixed = true;
         else if (kind != OpCodeOperandKind.imm8_const_1) Strange = true;
@@ -104,7 +115,7 @@ internal sealed class HostForm
         OpCodeOperandKind.r64_or_mem => 8,
         OpCodeOperandKind.r32_rm => 4,
         OpCodeOperandKind.r64_rm => 8,
-        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_rm => 16,
+        OpCodeOperandKind.xmm_or_mem or OpCodeOperandKind.xmm_rm or OpCodeOperandKind.ymm_or_mem or OpCodeOperandKind.ymm_rm => 16,
         _ => -1,
     };
 
@@ -114,7 +125,7 @@ internal sealed class HostForm
         OpCodeOperandKind.r16_reg => 2,
         OpCodeOperandKind.r32_reg => 4,
         OpCodeOperandKind.r64_reg => 8,
-        OpCodeOperandKind.xmm_reg => 16,
+        OpCodeOperandKind.xmm_reg or OpCodeOperandKind.ymm_reg => 16,
         _ => 0,
     };
 
@@ -126,3 +137,6 @@ internal sealed class HostForm
         _ => 0,
     };
 }
+
+/// <summary>W and L of a VEX prefix (Intel SDM vol. 2, 2.3.5): W is another operand size or a part of the opcode, L = 1 is 256 bits.</summary>
+internal readonly record struct VexFields(bool W, uint L);

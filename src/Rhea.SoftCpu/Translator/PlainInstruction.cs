@@ -16,7 +16,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     /// <summary>The operands of an instruction that writes no register or memory operand.</summary>
     private static bool OnlyReads(Mnemonic mnemonic) => mnemonic is Mnemonic.Cmp or Mnemonic.Test or Mnemonic.Bt or Mnemonic.Mul or Mnemonic.Nop
-        or Mnemonic.Ucomiss or Mnemonic.Ucomisd or Mnemonic.Comiss or Mnemonic.Comisd;
+        or Mnemonic.Ucomiss or Mnemonic.Ucomisd or Mnemonic.Comiss or Mnemonic.Comisd or Mnemonic.Vucomiss or Mnemonic.Vucomisd or Mnemonic.Vcomiss or Mnemonic.Vcomisd;
 
     /// <summary>It can be emitted here; what else it needs is known only with its operands: see <see cref="Fits"/>.</summary>
     public static bool Knows(HostForm form) => !form.Strange && (IsGeneral(form.Mnemonic) || VectorInstructions.Contains(form.Code));
@@ -26,7 +26,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     {
         if (form.IsShift && form.Immediate == 1 && (op.Immediate & (form.Size == 64 ? 63 : 31)) == 0) return false;
         if (IsTangled(form, in op)) return false;
-        return !op.Has(OpFlags.Memory) || (!IsBitString(form) && memory.CanReach(in op) && form.MemorySize is 1 or 2 or 4 or 8 or 16);
+        return !op.Has(OpFlags.Memory) || (!IsBitString(form) && memory.CanReach(in op) && form.MemorySize is 1 or 2 or 4 or 8 or 16 or 32);
     }
 
     /// <summary>Nothing is known of R10.</summary>
@@ -132,7 +132,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     private static bool ReadsOther(HostForm form) => form.Other != 0 || !Replaces(form, form.OtherSize);
 
-    private static ushort Operand(in Op op, int number) => number switch { 0 => op.R0, 1 => op.R1, _ => op.R2 };
+    private static ushort Operand(in Op op, int number) => number switch { 0 => op.R0, 1 => op.R1, 2 => op.R2, _ => op.R3 };
 
     private bool IsLocked(HostForm form, in Op op) => op.Has(OpFlags.Lock) && (site.Atomic || IsFence(form, in op));
 
@@ -303,6 +303,12 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     private void Encode(HostForm form, in Op op, in Operands operands)
     {
+        if (form.Vex is { } vex)
+        {
+            EncodeVex(form, vex, in op, in operands);
+            return;
+        }
+
         int register = operands.Turned ? operands.Other : operands.Register;
         if (IsLocked(form, in op)) _code.Byte(0xF0);
         if (form.Size == 16) _code.Byte(0x66);
@@ -319,6 +325,21 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         else if (form.Immediate == 2) _code.Int16((int)op.Immediate);
         else if (form.Immediate == 4) _code.Int32((int)op.Immediate);
     }
+
+    private void EncodeVex(HostForm form, VexFields vex, in Op op, in Operands operands)
+    {
+        bool hasOperands = form.Register >= 0 || form.Other >= 0;
+        int register = hasOperands ? operands.Register : 0;
+        _code.Vex(register, operands.Memory?.Index ?? -1, operands.Memory?.Base ?? (hasOperands ? operands.Other : 0), form.Map, vex.W, Vector(form.Third, in op), vex.L, form.Prefix);
+        _code.Byte(form.Opcode);
+        if (operands.Memory is { } place) _code.ModRm(register, in place);
+        else if (hasOperands) _code.ModRm(register, operands.Other);
+        if (form.Fourth >= 0) _code.Byte(Vector(form.Fourth, in op) << 4);
+        else if (form.Immediate == 1) _code.Byte((int)op.Immediate);
+    }
+
+    /// <summary>The number of a vector register that is an operand; 0 for none.</summary>
+    private static int Vector(int operand, in Op op) => operand < 0 ? 0 : FrameOffset.VectorNumber(Operand(in op, operand));
 
     /// <summary>SIL or DIL, which without REX would be DH or BH.</summary>
     private static bool IsLowOfFour(int size, int operand, int host, in Op op) =>

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Tlb;
@@ -15,7 +16,7 @@ internal sealed class Stubs
     /// <summary>What a callback returns up to this is a reason to leave, what is above an address of code to go on at.</summary>
     public const int LastReason = 15;
 
-    private const int Vectors = 16, ExceptionFlags = 0x3F;
+    private const int Vectors = 16, LoadVector = 0x10, StoreVector = 0x11, ExceptionFlags = 0x3F;
     private static readonly int[] CheckedSizes = [1, 2, 4, 8, 10, 16, 32, 64, 128, 256, 512];
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
 
@@ -395,7 +396,7 @@ internal sealed class Stubs
     {
         for (var i = 0; i < 16; i++)
             if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Store(GuestRegister.Slot(i), host);
-        for (var i = 0; i < Vectors; i++) _code.Op(0x0F11, false, i, Frame(FrameOffset.Vector(i)));
+        MoveVectors(StoreVector);
         Mxcsr(store: true, FrameOffset.Mxcsr);
         _code.Load32(Rax, Frame(FrameOffset.Mxcsr));
         _code.Op(0x33, false, Rax, Frame(FrameOffset.HostMxcsr));
@@ -427,9 +428,35 @@ internal sealed class Stubs
         int same = _code.Jump(Condition.Equal);
         Mxcsr(store: false, FrameOffset.Mxcsr);
         _code.Bind(same);
-        for (var i = 0; i < Vectors; i++) _code.Op(0x0F10, false, i, Frame(FrameOffset.Vector(i)));
+        MoveVectors(LoadVector);
         for (var i = 0; i < 16; i++)
             if (GuestRegister.HostOf(i) is >= 0 and var host) _code.Load(host, GuestRegister.Slot(i));
+    }
+
+    /// <summary>The vector registers to the frame or back: all of them where the guest can have something in their upper halves. The host's own code may be slower while they are not clear.</summary>
+    private void MoveVectors(int opcode)
+    {
+        int narrow = 0, end = 0;
+        if (Avx.IsSupported)
+        {
+            _code.Op(0xF6, false, 0, Frame(FrameOffset.Mode)); // test
+            _code.Byte((int)BlockMode.WideVectors);
+            narrow = _code.Jump(Condition.Equal);
+            for (var i = 0; i < Vectors; i++)
+            {
+                HostAddress at = Frame(FrameOffset.Vector(i));
+                _code.Vex(i, -1, at.Base, map: 1, w: false, third: 0, length: 1, prefix: 0);
+                _code.Byte(opcode); // vmovups
+                _code.ModRm(i, in at);
+            }
+
+            if (opcode == StoreVector) _code.Bytes([0xC5, 0xF8, 0x77]); // vzeroupper
+            end = _code.Jump();
+            _code.Bind(narrow);
+        }
+
+        for (var i = 0; i < Vectors; i++) _code.Op(0x0F00 | opcode, false, i, Frame(FrameOffset.Vector(i))); // movups
+        if (Avx.IsSupported) _code.Bind(end);
     }
 
     private void Mxcsr(bool store, int offset) => _code.Op(0x0FAE, false, store ? 3 : 2, Frame(offset));

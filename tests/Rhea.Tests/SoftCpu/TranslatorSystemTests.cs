@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Rhea.Core.Cpu;
+using Rhea.X86;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -34,6 +35,37 @@ public class TranslatorSystemTests
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal((1UL, 0x896UL, 0x4D7UL), (bench.State.General[3], bench.State.General[2], bench.State.General[6]));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Avx_that_is_switched_off_is_an_invalid_opcode_again(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            code.vpaddq(ymm0, ymm0, ymm1);
+            code.vmovdqu(__ymmword_ptr[rbx], ymm0);
+            code.xor(ecx, ecx);
+            code.xor(edx, edx);
+            code.mov(eax, 3); // x87 and SSE
+            code.xsetbv();
+            code.jmp(again);
+        });
+        bench.HaltOnExceptions();
+        bench.Set(registers =>
+        {
+            (registers.State.Cr4, registers.State.Xcr0, registers.State.General[3]) = (registers.State.Cr4 | Cr4.OsXsave, 7, 0x4_0000);
+            registers.State.Vector[1][3] = 5;
+        });
+
+        bench.Run();
+
+        Assert.Equal(6, bench.Exception);
+        Assert.Equal(5UL, bench.State.Vector[0][3]);
+        Assert.Equal(5UL, bench.Memory.Read<ulong>(0x4_0018));
     }
 
     [Theory]
