@@ -33,7 +33,7 @@ internal sealed unsafe class BlockCache : IDisposable
     }
 
     /// <summary>Makes room for translations of the blocks.</summary>
-    public TranslatedCode StartTranslating() => _translated = new TranslatedCode(_cpu, this, (nint)_arena);
+    public TranslatedCode StartTranslating(ColdBlocks cold) => _translated = new TranslatedCode(_cpu, this, cold, (nint)_arena);
 
     /// <summary>The block at the processor's RIP; null when fetching its first instruction faults.</summary>
     public Block* Find()

@@ -6,14 +6,13 @@ using Rhea.X86;
 namespace Rhea.SoftCpu.Interpreter;
 
 /// <summary>The inner loop: finds a block, runs its ops, finds the next.</summary>
-/// <remarks>UNSAFE: follows ops through the cache's memory and calls their handlers. SAFETY: every block ends in an op that stops.</remarks>
+/// <remarks>UNSAFE: reads blocks in the cache's memory. SAFETY: only the cache makes these pointers.</remarks>
 internal sealed unsafe class Engine : IDisposable
 {
     private const long Endless = long.MaxValue / 2; // what is left of a budget that nobody set
 
     private readonly Cpu _cpu;
-    private readonly int _warmth;
-    private Block* _last; // that was run
+    private readonly ColdBlocks _cold;
     private readonly TranslatedCode? _translated;
     private readonly ExecutionLog? _log;
 
@@ -21,9 +20,9 @@ internal sealed unsafe class Engine : IDisposable
     /// <param name="warmth">How often a block is interpreted before it is translated; negative: always.</param>
     public Engine(Cpu cpu, int warmth)
     {
-        (_cpu, _warmth, _log) = (cpu, warmth, cpu.Accelerator.Execution);
+        (_cpu, _cold, _log) = (cpu, new ColdBlocks(cpu, warmth), cpu.Accelerator.Execution);
         Cache = new BlockCache(cpu);
-        if (warmth >= 0) _translated = Cache.StartTranslating();
+        if (warmth >= 0) _translated = Cache.StartTranslating(_cold);
     }
 
     public BlockCache Cache { get; }
@@ -49,9 +48,8 @@ internal sealed unsafe class Engine : IDisposable
             }
 
             _log?.Entering(_cpu, (nint)block);
-            if (block == _last) block->Turns++;
-            _last = block;
-            Step step = IsTranslated(block) ? _translated!.Run(block, ref budget) : Interpret(block, ref budget);
+            _cold.Note(block);
+            Step step = IsTranslated(block) ? _translated!.Run(block, ref budget) : _cold.Run(block, ref budget);
             if (step == Step.Fault) return Step.Fault;
             if (_cpu.Attention) return Step.Stop;
         }
@@ -61,23 +59,16 @@ internal sealed unsafe class Engine : IDisposable
 
     public void Dispose() => Cache.Dispose();
 
-    private Step Interpret(Block* block, ref long budget)
-    {
-        _cpu.BlockIp = _cpu.State.Rip;
-        Op* op = Block.Ops(block);
-        Step step;
-        while ((step = ((delegate*<Cpu, in Op, Step>)op->Handler)(_cpu, in *op)) == Step.Next) op++;
-        budget -= op->Number;
-        if (step == Step.Leave) budget--;
-        else _cpu.State.Rip = Clip(_cpu.BlockIp + op->Offset);
-        return step;
-    }
-
-    /// <summary>The block has a translation that can run now. Warm blocks get one; where code changes again and again, it has to be warmer.</summary>
+    /// <summary>The block has a translation that can run now. Warm blocks get one.</summary>
     private bool IsTranslated(Block* block)
     {
         if (_translated == null || !_translated.CanRun(block) || _cpu.Debugger.HasBreakpoints) return false;
-        if (block->Entry == 0 && block->Host != 0 && block->Runs++ >= _warmth << block->Deaths) _translated.Translate(block);
+        if (block->Entry == 0 && block->Host != 0)
+        {
+            if (_cold.IsWarm(block)) _translated.Translate(block);
+            block->Runs++;
+        }
+
         return block->Entry != 0;
     }
 

@@ -95,6 +95,9 @@ internal struct FrameHead
 
     public X87Place X87Place;
 
+    /// <summary>0: the status flags are in <see cref="Flags"/>. Else who wants them there has to make them: see <see cref="Translator.FlagSource.Recipe"/>.</summary>
+    public uint FlagRecipe;
+
     /// <summary>What the tags of access slots are made with: see <see cref="Tlb.AccessSlots"/>.</summary>
     public ulong Salt;
 
@@ -152,6 +155,7 @@ internal static class FrameOffset
     public static readonly short HostMxcsr = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.HostMxcsr));
     public static readonly short X87Place = OfHead((ref FrameHead head) => ref Unsafe.As<X87Place, byte>(ref head.X87Place));
 
+    public static readonly short FlagRecipe = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.FlagRecipe));
     public static readonly short Salt = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Salt));
     public static readonly short SavedRax = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRax));
     public static readonly short SavedRdx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRdx));
@@ -167,8 +171,11 @@ internal static class FrameOffset
     /// <summary>Behind those, what a loop keeps while it turns without looking: how many turns more it may make, and its cells.</summary>
     public static readonly int LoopCount = FarSlots + Translator.FarSlot.Length;
 
+    /// <summary>Behind those, the addresses of what makes the status flags, by recipe.</summary>
+    public static readonly int FlagMakers = Cell(Translator.LoopCell.Count);
+
     /// <summary>The end of all.</summary>
-    public static readonly int End = Cell(Translator.LoopCell.Count);
+    public static readonly int End = FlagMakers + (Translator.FlagSource.Recipes * sizeof(ulong));
 
     /// <summary>It lies before the head.</summary>
     public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;

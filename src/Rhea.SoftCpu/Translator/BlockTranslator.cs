@@ -77,9 +77,9 @@ internal sealed unsafe class BlockTranslator
         _site.StartBlock(block->Mode, start, in kind);
         if (Plan(block) * 2 > block->Count) return false;
         PlanAccesses(block);
-        block->NeedsFlags = FindLiveFlags(block) != 0 || counts;
-        _site.Flags.Start(block->NeedsFlags);
         int turn = PlanLoop(block);
+        block->NeedsFlags = FindLiveFlags(block, checksOthers: turn > 0) != 0 || counts;
+        _site.Flags.Start(block->NeedsFlags);
         if (IsLoop(block)) _code.Align(LoopAlignment);
         (block->Entry, HasTurns) = (_code.Position, turn > 0);
         _marks.Clear();
@@ -167,25 +167,42 @@ internal sealed unsafe class BlockTranslator
         Op* ops = Block.Ops(block);
         _site.StartOps();
         _plain.Start();
+        _memory.Forget();
         for (var i = 0; i < count; i++)
         {
             Mark(block, ops[i].Offset);
             Planned plan = _plan[i];
             HeldAccess access = held ? _loop.Held(i) : default;
             PlannedAccess planned = held ? Checked(i) : _accesses[i];
-            _site.Start((int)((nint)(ops + i) - _arena), i, plan.LiveFlags, in planned, in access);
+            _site.Start((int)((nint)(ops + i) - _arena), i, plan.LiveFlags, in planned, in access, IsQuiet(i, in ops[i], in planned));
             int before = _code.Position;
+            bool keeps = KeepsAddress(in plan, in ops[i]);
+            if (!keeps) _memory.Forget();
+            if (plan.Kind != InstructionKind.Stack) _stack.CatchUp();
             _site.Flags.Begin(Written(in plan, in ops[i]), wanted: (plan.LiveFlags & ~plan.Form.Writes) != 0);
             _plain.GoOn(before);
             Emit(in ops[i], in plan, counts ? block->Count - i - 1 : 0);
+            if (!keeps) _memory.Forget();
             _site.Flags.End();
             _site.End();
         }
 
+        _stack.CatchUp();
         if (EndsInJump(ops[count - 1])) return;
         if (counts && count < block->Count) _exits.Refund(block->Count - count);
         _exits.FallThrough(_site.BlockStart + ops[count - 1].NextOffset);
     }
+
+    /// <summary>The instruction changes R10 only for its memory access, if at all, and nothing that it may leave for comes back behind it.</summary>
+    private static bool KeepsAddress(in Planned plan, in Op op) => plan.Kind switch
+    {
+        InstructionKind.Nothing => true,
+        InstructionKind.Plain => op.Has(OpFlags.Memory) || !PlainInstruction.HasOperandInFrame(plan.Form, in op),
+        InstructionKind.Stack => !op.Has(OpFlags.Memory),
+        InstructionKind.Special => SpecialInstruction.KeepsAddress(in op),
+        InstructionKind.Jump => plan.Form.Code.FlowControl() == FlowControl.ConditionalBranch,
+        _ => false,
+    };
 
     /// <summary>How an access is checked among others that are not: whatever leaves generated code may let the TLB forget, so the loop is left.</summary>
     private PlannedAccess Checked(int number)
@@ -258,8 +275,18 @@ internal sealed unsafe class BlockTranslator
         return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? InstructionKind.Plain : InstructionKind.Interpreted;
     }
 
+    /// <summary>The instruction's access has been checked with another's, and it does nothing that shows the flags or changes RFLAGS for it.</summary>
+    private bool IsQuiet(int number, in Op op, in PlannedAccess access) => access.Grouped && access.Leader != number && _plan[number].Kind switch
+    {
+        InstructionKind.Plain => op.Has(OpFlags.Flat) && !VectorInstructions.MustBeAligned(_plan[number].Form),
+        InstructionKind.Stack => true,
+        _ => false,
+    };
+
     /// <summary>Which status flags matter behind each instruction; those that matter before the first.</summary>
-    private uint FindLiveFlags(Block* block)
+    /// <param name="block">The block.</param>
+    /// <param name="checksOthers">Other accesses than those that have been planned will be checked too.</param>
+    private uint FindLiveFlags(Block* block, bool checksOthers)
     {
         Op* ops = Block.Ops(block);
         uint live = Rflags.Status;
@@ -268,6 +295,7 @@ internal sealed unsafe class BlockTranslator
             Planned plan = _plan[i];
             _plan[i] = plan with { LiveFlags = live };
             bool shows = plan.Kind is InstructionKind.Interpreted or InstructionKind.Divide or InstructionKind.Stack or InstructionKind.X87 or InstructionKind.System or InstructionKind.Jump || (ops[i].Has(OpFlags.Memory) && plan.Kind != InstructionKind.Nothing);
+            shows = shows && (checksOthers || !IsQuiet(i, in ops[i], in _accesses[i]));
             live = shows ? Rflags.Status : (live & ~plan.Form.Writes) | plan.Form.Reads;
         }
 

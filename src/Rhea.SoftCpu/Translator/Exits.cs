@@ -278,6 +278,12 @@ internal sealed class Exits(Site site, Stubs stubs)
 
     private void SaveFlags(in FlagState flags)
     {
+        if (flags.Source.Recipe != 0)
+        {
+            flags.Source.Promise(_code);
+            return;
+        }
+
         if (!flags.InHost) flags.Source.Emit(_code);
         Stubs.SaveFlags(_code);
     }

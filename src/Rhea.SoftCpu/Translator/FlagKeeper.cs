@@ -50,8 +50,16 @@ internal sealed class FlagKeeper(Emitter code)
     public void Save()
     {
         if (_now.InFrame || !(_now.InHost || _now.Source.Exists)) return;
-        Need();
-        Stubs.SaveFlags(code);
+        if (_now.Source.Recipe != 0)
+        {
+            _now.Source.Promise(code);
+        }
+        else
+        {
+            Need();
+            Stubs.SaveFlags(code);
+        }
+
         _now = _now with { InFrame = true };
     }
 

@@ -17,9 +17,20 @@ namespace Rhea.SoftCpu.Translator;
 /// <param name="Kept">The registers' values are in the frame, so the registers may change.</param>
 internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int Right, int Immediate, bool Kept = false)
 {
+    private const int Sizes = 3;
     private const int Add = 0, Subtract = 5, Compare = 7; // their numbers among the arithmetic instructions
 
+    /// <summary>Number of recipes.</summary>
+    public const int Recipes = 1 + (Sizes * (int)FlagWay.Logic);
+
     public bool Exists => Way != FlagWay.None;
+
+    /// <summary>The number of what makes these flags of the values that are kept in the frame; 0 when there is nothing that does.</summary>
+    public int Recipe => Way is FlagWay.None or FlagWay.Shift ? 0 : 1 + (Sizes * ((int)Way - 1)) + (Size == 1 ? 0 : Size == 4 ? 1 : 2);
+
+    /// <summary>What a recipe is for.</summary>
+    public static FlagSource OfRecipe(int recipe) =>
+        new((FlagWay)(1 + ((recipe - 1) / Sizes)), ((recipe - 1) % Sizes) switch { 0 => 1, 1 => 4, _ => 8 }, 0, 0, 0, Kept: true);
 
     /// <summary>A bit for each guest register that must keep its value.</summary>
     public int Registers => !Exists || Kept ? 0 : 1 << Left | (Right < 0 ? 0 : 1 << Right);
@@ -67,6 +78,19 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
         if (right < 0) code.Load(Temporary, Slot(Right));
         code.Store(new HostAddress(State, FrameOffset.FlagRight), right < 0 ? Temporary : right);
         return this with { Kept = true };
+    }
+
+    /// <summary>Puts into the frame what the flags can be made of, by the <see cref="Recipe"/>. Changes R11, not RFLAGS.</summary>
+    public void Promise(Emitter code)
+    {
+        if (!Kept) Keep(code);
+        if (Right < 0 && Way != FlagWay.Logic)
+        {
+            code.Op(0xC7, true, 0, new HostAddress(State, FrameOffset.FlagRight)); // mov
+            code.Int32(Immediate);
+        }
+
+        code.StoreConstant32(new HostAddress(State, FrameOffset.FlagRecipe), (uint)Recipe);
     }
 
     /// <summary>Sets RFLAGS. Changes R11 and nothing else.</summary>

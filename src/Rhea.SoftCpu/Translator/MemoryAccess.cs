@@ -10,11 +10,13 @@ namespace Rhea.SoftCpu.Translator;
 internal sealed class MemoryAccess(Site site)
 {
     private const int PageSize = 0x1000;
-    private const int StackSlot = 0, Spare = 1;
+    private const int Spare = 0, None = -1;
+    private const int LongestIn32Bits = 0x1_0000;
 
     private readonly Emitter _code = site.Code;
     private readonly int[] _leaders = new int[BlockDecoder.MaxOps]; // slots, by instruction
     private int _slot = Spare;
+    private (int Slot, bool WithPage) _kept = (None, false); // R10 has the slot's distance from guest to host addresses, maybe with RIP of the page
 
     /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
     public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || HasOnlyBase(op.Segment)) && CanCompute(in op);
@@ -30,6 +32,9 @@ internal sealed class MemoryAccess(Site site)
     /// <summary>A slot that nobody looks into.</summary>
     public static int SpareSlot { get; } = FrameOffset.Slot(Spare, write: false);
 
+    /// <summary>R10 may have been changed.</summary>
+    public void Forget() => _kept = (None, false);
+
     /// <summary>Where the memory operand is on the host: relative to R10, and maybe to registers of the guest. Changes R10, R11 and RFLAGS.</summary>
     /// <param name="op">The instruction.</param>
     /// <param name="size">Bytes.</param>
@@ -38,8 +43,15 @@ internal sealed class MemoryAccess(Site site)
     public HostAddress Reach(in Op op, int size, bool write, bool aligned = false)
     {
         if (site.Held.Is) return ReachHeld(in op, aligned ? size : 1);
-        site.Flags.Leave();
-        if (!aligned && IsNear(in op)) return CheckNear(new HostAddress(HostOf(FrameOffset.GeneralNumber(op.Base)), (int)op.Displacement), size, write);
+        if (!site.IsQuiet) site.Flags.Leave();
+        if (IsNear(in op) && !(aligned && IsCertainlyUnaligned(in op, size)))
+        {
+            HostAddress near = Near(in op), at = CheckNear(in near, size, write);
+            if (aligned && near.Base != Address) CheckAligned(in near, size);
+            return at;
+        }
+
+        Forget();
         Compute(in op, Address, op.AddressShift == 0);
         AddSegment(in op);
         Check(size, write, aligned);
@@ -47,13 +59,19 @@ internal sealed class MemoryAccess(Site site)
     }
 
     /// <summary>The same for a place on the stack.</summary>
-    public HostAddress ReachStack(int register, int displacement, int size, bool write)
+    /// <param name="register">The host register that it is near.</param>
+    /// <param name="displacement">From there.</param>
+    /// <param name="size">Bytes.</param>
+    /// <param name="write">It is written.</param>
+    /// <param name="isSure">The check that serves for this access was made with the same value of the register.</param>
+    public HostAddress ReachStack(int register, int displacement, int size, bool write, bool isSure)
     {
-        site.Flags.Leave();
+        if (!site.IsQuiet) site.Flags.Leave();
         var linear = new HostAddress(register, displacement);
-        if (site.Code64) return CheckNear(in linear, size, write, stack: true);
+        if (isSure || CanBeNear(displacement)) return CheckNear(in linear, size, write);
+        Forget();
         _code.Lea(Address, in linear, wide: false);
-        Check(size, write, stack: true);
+        Check(size, write);
         return new HostAddress(Address);
     }
 
@@ -65,6 +83,7 @@ internal sealed class MemoryAccess(Site site)
     public void ReachBit(in Op op, int number, int size, bool write)
     {
         site.Flags.Leave();
+        Forget();
         Compute(in op, Address, op.AddressShift == 0);
         Bring(number, Temporary, wide: size == sizeof(ulong));
         if (size != sizeof(ulong)) _code.Op(0x63, true, Temporary, Temporary); // movsxd
@@ -105,9 +124,9 @@ internal sealed class MemoryAccess(Site site)
     }
 
     /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS.</summary>
-    private void Check(int size, bool write, bool aligned = false, bool stack = false)
+    private void Check(int size, bool write, bool aligned = false)
     {
-        (int slot, Wanted wanted, bool known) = Begin(size, write, stack);
+        (int slot, Wanted wanted, bool known) = Begin(size, write);
         if (!known)
         {
             if (wanted.From == 0) _code.Move(Temporary, Address);
@@ -118,10 +137,22 @@ internal sealed class MemoryAccess(Site site)
         }
         else
         {
-            _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
+            _code.Load(Temporary, new HostAddress(State, slot + sizeof(ulong)));
+            _code.Lea(Address, new HostAddress(Address, 0, Temporary)); // which leaves RFLAGS as it is
         }
 
         if (aligned && size > 1) CheckAligned(size);
+    }
+
+    /// <summary>The address must be a multiple of a power of two.</summary>
+    private void CheckAligned(in HostAddress linear, int size)
+    {
+        _code.Lea(Temporary, in linear);
+        _code.Rex(false, 0, -1, Temporary, force: true);
+        _code.Byte(0xF6); // test r11b, imm8
+        _code.ModRm(0, Temporary);
+        _code.Byte(size - 1);
+        site.Miss(_code.Jump(Condition.NotEqual));
     }
 
     /// <summary>The host address in R10 must be a multiple of a power of two.</summary>
@@ -138,6 +169,7 @@ internal sealed class MemoryAccess(Site site)
     private HostAddress ReachHeld(in Op op, int alignment)
     {
         HeldAccess held = site.Held;
+        Forget();
         var displacement = (int)Displacement(in op);
         int from = held.HasBase || op.Base == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Base));
         int index = held.HasIndex || op.Index == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Index));
@@ -168,27 +200,45 @@ internal sealed class MemoryAccess(Site site)
         return new HostAddress(Address);
     }
 
-    /// <summary>The host address behind a linear address that is a register and a displacement: both and R10.</summary>
-    private HostAddress CheckNear(in HostAddress linear, int size, bool write, bool stack = false)
+    /// <summary>The host address behind a linear address that is a register, or RIP of the page, and a displacement: R10 and what is not in it yet.</summary>
+    /// <param name="linear">The address; R10 stands for RIP of the page.</param>
+    /// <param name="size">Bytes.</param>
+    /// <param name="write">It is written, and maybe read too.</param>
+    private HostAddress CheckNear(in HostAddress linear, int size, bool write)
     {
-        (int slot, Wanted wanted, bool known) = Begin(size, write, stack);
+        (int slot, Wanted wanted, bool known) = Begin(size, write);
+        bool inPage = linear.Base == Address;
         if (!known)
         {
-            _code.Lea(Temporary, linear with { Displacement = linear.Displacement + wanted.From });
+            if (inPage) _code.Load(Temporary, new HostAddress(State, FrameOffset.PageIp));
+            _code.Lea(Temporary, new HostAddress(inPage ? Temporary : linear.Base, linear.Displacement + wanted.From));
             int jump = Compare(slot, wanted.Length);
             site.Refill(jump, slot, linear, in wanted);
         }
 
-        _code.Load(Address, new HostAddress(State, slot + sizeof(ulong)));
-        return linear with { Index = Address };
+        if (!known || _kept != (slot, inPage))
+        {
+            _code.Load(Address, new HostAddress(State, slot + sizeof(ulong)));
+            if (inPage) AddPage();
+            _kept = (slot, inPage);
+        }
+
+        return inPage ? linear : linear with { Index = Address };
+    }
+
+    /// <summary>Adds RIP of the page to R10. Changes R11, not RFLAGS.</summary>
+    private void AddPage()
+    {
+        _code.Load(Temporary, new HostAddress(State, FrameOffset.PageIp));
+        _code.Lea(Address, new HostAddress(Address, 0, Temporary));
     }
 
     /// <summary>What is to be checked for the access, and in which slot; or in which slot that has been done.</summary>
-    private (int Slot, Wanted Wanted, bool Known) Begin(int size, bool write, bool stack)
+    private (int Slot, Wanted Wanted, bool Known) Begin(int size, bool write)
     {
         PlannedAccess access = site.Access;
         var own = new Wanted(0, size, write, size, write);
-        if (!access.Grouped) return (FrameOffset.Slot(stack ? StackSlot : NextSlot(), write), own, false);
+        if (!access.Grouped) return (FrameOffset.Slot(NextSlot(), write), own, false);
         if (access.Leader != site.Number) return (_leaders[access.Leader], own, true);
         int slot = FrameOffset.Slot(NextSlot(), access.Writes);
         _leaders[site.Number] = slot;
@@ -204,9 +254,31 @@ internal sealed class MemoryAccess(Site site)
         return _code.Jump(Condition.Above);
     }
 
-    /// <summary>A register of the host has the base, there is nothing else but a displacement, and one that can be changed a little.</summary>
-    private static bool IsNear(in Op op) => op is { AddressShift: 0, Displacement: > int.MinValue / 2 and < int.MaxValue / 2 } && op.Has(OpFlags.Flat)
-        && op.Index == FrameOffset.Zero && op.Base != FrameOffset.Zero && op.Base != FrameOffset.BlockIp && HostOf(FrameOffset.GeneralNumber(op.Base)) >= 0;
+    /// <summary>A register of the host, or RIP of the page, is the base, there is nothing else but a displacement, and one that can be changed a little.</summary>
+    private bool IsNear(in Op op)
+    {
+        if (!op.Has(OpFlags.Flat) || op.Index != FrameOffset.Zero || op.Base == FrameOffset.Zero || op.AddressShift != (site.Code64 ? 0 : 32)) return false;
+        if (op.Base != FrameOffset.BlockIp && HostOf(FrameOffset.GeneralNumber(op.Base)) < 0) return false;
+        return Displacement(in op) is > int.MinValue / 2 and < int.MaxValue / 2 && CanBeNear((int)Displacement(in op));
+    }
+
+    private HostAddress Near(in Op op) =>
+        new(op.Base == FrameOffset.BlockIp ? Address : HostOf(FrameOffset.GeneralNumber(op.Base)), (int)Displacement(in op));
+
+    /// <summary>It is relative to RIP, and not to a multiple of its size.</summary>
+    private bool IsCertainlyUnaligned(in Op op, int size) => op.Base == FrameOffset.BlockIp && (Displacement(in op) & (size - 1)) != 0;
+
+    /// <summary>
+    /// The sum of a base and a displacement may be one of 64 bits. Where addresses have 32, it is another one if it does not fit. A check fails then; and where
+    /// another access's check serves, the base itself must be in what was checked, so that it fits.
+    /// </summary>
+    private bool CanBeNear(int displacement)
+    {
+        PlannedAccess access = site.Access;
+        if (site.Code64) return true;
+        if (displacement is < -LongestIn32Bits or > LongestIn32Bits) return false;
+        return !access.Grouped || access.Leader == site.Number || (-access.From - displacement >= 0 && -access.From - displacement < access.Length);
+    }
 
     private void AddSegment(in Op op)
     {

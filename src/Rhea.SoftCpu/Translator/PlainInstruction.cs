@@ -219,6 +219,10 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         return HostOf(number) < 0 ? number : -1;
     }
 
+    /// <summary>One of the register operands is in the frame.</summary>
+    public static bool HasOperandInFrame(HostForm form, in Op op) =>
+        NumberInFrame(form.Register, form.RegisterSize, in op) >= 0 || NumberInFrame(form.Other, form.OtherSize, in op) >= 0;
+
     /// <summary>The operand in ModRM's other field may be memory as well as a register: it is only read, or all of it is replaced.</summary>
     private static bool CanStay(HostForm form) => IsGeneral(form.Mnemonic) && !IsBitString(form) && (!WritesOther(form) || form is { Mnemonic: Mnemonic.Mov, OtherSize: 8 });
 

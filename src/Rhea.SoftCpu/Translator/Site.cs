@@ -51,13 +51,17 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Of the instruction in the block.</summary>
     public int Number { get; private set; }
 
+    /// <summary>Its memory access needs no check, and neither misses nor changes RFLAGS.</summary>
+    public bool IsQuiet { get; private set; }
+
     /// <param name="place">Of the op, in the arena.</param>
     /// <param name="number">See <see cref="Number"/>.</param>
     /// <param name="liveFlags">See <see cref="LiveFlags"/>.</param>
     /// <param name="access">See <see cref="Access"/>.</param>
     /// <param name="held">See <see cref="Held"/>.</param>
-    public void Start(int place, int number, uint liveFlags, in PlannedAccess access, in HeldAccess held) =>
-        (_place, Number, LiveFlags, Access, Held) = (place, number, liveFlags, access, held);
+    /// <param name="isQuiet">See <see cref="IsQuiet"/>.</param>
+    public void Start(int place, int number, uint liveFlags, in PlannedAccess access, in HeldAccess held, bool isQuiet) =>
+        (_place, Number, LiveFlags, Access, Held, IsQuiet) = (place, number, liveFlags, access, held, isQuiet);
 
     /// <summary>A jump, not bound yet, that leaves the fast path. Nothing of the instruction has been done there.</summary>
     public void Miss(int jump)
@@ -69,7 +73,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>A jump from a check that found another page in its slot. With the TLB's help it goes on here, else it misses.</summary>
     /// <param name="jump">The jump.</param>
     /// <param name="slot">The slot.</param>
-    /// <param name="linear">The access's linear address. Null: that is in R10, and where it goes on the host address is.</param>
+    /// <param name="linear">The access's linear address, in which R10 stands for RIP of the page. Null: that is in R10, and where it goes on the host address is.</param>
     /// <param name="wanted">What was looked for.</param>
     public void Refill(int jump, int slot, HostAddress? linear, in Wanted wanted)
     {
@@ -172,17 +176,23 @@ internal sealed class Site(Emitter code, Stubs stubs)
         Wanted wanted = filling.Wanted;
         bool moves = filling.Linear is null && wanted.From != 0;
         code.Bind(filling.Jump);
-        if (filling.Linear is { } linear) code.Lea(GuestRegister.Address, linear with { Displacement = linear.Displacement + wanted.From });
+        if (filling.Linear is { } linear) Load(linear with { Displacement = linear.Displacement + wanted.From });
         else if (moves) code.Lea(GuestRegister.Address, new HostAddress(GuestRegister.Address, wanted.From));
         code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
         code.CallTo(FillSlot(wanted.Length, wanted.Writes));
         if (moves) code.Lea(GuestRegister.Address, new HostAddress(GuestRegister.Address, -wanted.From));
         code.PointAt(code.Jump(Condition.Equal), filling.Back);
         if (!wanted.IsMore) return;
-        if (filling.Linear is { } own) code.Lea(GuestRegister.Address, in own);
+        if (filling.Linear is { } own) Load(in own);
         code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, MemoryAccess.SpareSlot));
         code.CallTo(FillSlot(wanted.Size, wanted.Write));
         alone.Add(code.Jump(Condition.Equal));
+    }
+
+    private void Load(in HostAddress linear)
+    {
+        if (linear.Base == GuestRegister.Address) code.Load(GuestRegister.Address, new HostAddress(GuestRegister.State, FrameOffset.PageIp));
+        code.Lea(GuestRegister.Address, in linear);
     }
 
     private int FillSlot(int size, bool write) => write && !Atomic ? stubs.FillSlotBesideCode(size) : stubs.FillSlot(size, write);

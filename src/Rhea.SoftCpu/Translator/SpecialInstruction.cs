@@ -25,6 +25,14 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         _ => 1 << FrameOffset.GeneralNumber(op.R0),
     };
 
+    /// <summary>It does not change R10.</summary>
+    public static bool KeepsAddress(in Op op) => (Code)op.Code switch
+    {
+        Code.Lea_r32_m or Code.Lea_r64_m => op.Base == FrameOffset.Zero || (op.Base != FrameOffset.BlockIp && HostOf(FrameOffset.GeneralNumber(op.Base)) >= 0),
+        Code.Mov_r32_imm32 or Code.Mov_r64_imm64 => true,
+        _ => false,
+    };
+
     public void Emit(in Op op)
     {
         switch ((Code)op.Code)

@@ -5,10 +5,16 @@ using static Rhea.SoftCpu.Translator.GuestRegister;
 namespace Rhea.SoftCpu.Translator;
 
 /// <summary>PUSH, POP and LEAVE of the mode's own size.</summary>
+/// <remarks>
+/// Of pushes and pops that follow one another and share a check only the first can miss. So the stack pointer moves once, behind them: until then R9 is
+/// behind by <see cref="_lag"/>.
+/// </remarks>
 internal sealed class StackInstruction(Site site, MemoryAccess memory)
 {
     private readonly Emitter _code = site.Code;
     private HostAddress _place;
+    private int _lag; // what is still to be added to R9
+    private int _sure; // whose check says that what is near R9 as it is now fits in an address; -1 is none
 
     /// <summary>Of what is pushed, in bytes.</summary>
     public int Size => site.Code64 ? 8 : 4;
@@ -26,6 +32,7 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
 
     public void Emit(in Op op)
     {
+        if (!Lags(in op)) CatchUp();
         switch ((Code)op.Code)
         {
             case Code.Push_rm64 or Code.Push_rm32 when op.Has(OpFlags.Memory):
@@ -39,7 +46,7 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
                 int number = FrameOffset.GeneralNumber(op.R0);
                 if (HostOf(number) < 0) _code.Load(Temporary, Slot(number));
                 Store(HostOf(number) < 0 ? Temporary : HostOf(number));
-                Move(-Size);
+                MoveLater(-Size);
                 break;
             case Code.Pop_r64 or Code.Pop_r32 or Code.Pop_rm64 or Code.Pop_rm32:
                 EmitPop(FrameOffset.GeneralNumber(op.R0));
@@ -51,16 +58,16 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
                 Reserve();
                 _code.Op(0xC7, site.Code64, 0, in _place);
                 _code.Int32((int)op.Immediate);
-                Move(-Size);
+                MoveLater(-Size);
                 break;
         }
     }
 
     /// <summary>Finds the place of what is pushed next. The stack pointer does not move yet. Changes R10 and R11.</summary>
-    public void Reserve() => _place = memory.ReachStack(StackPointer, -Size, Size, write: true);
+    public void Reserve() => _place = Find(-Size, write: true);
 
     /// <summary>Finds the top of the stack.</summary>
-    public void Top() => _place = memory.ReachStack(StackPointer, 0, Size, write: false);
+    public void Top() => _place = Find(0, write: false);
 
     /// <summary>Stores a host register where <see cref="Reserve"/> found room. That must not be R10.</summary>
     public void Store(int from) => _code.Op(0x89, site.Code64, from, in _place);
@@ -73,6 +80,27 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
 
     /// <summary>Moves the stack pointer, and no flags.</summary>
     public void Move(int bytes) => _code.Lea(StackPointer, new HostAddress(StackPointer, bytes), site.Code64);
+
+    /// <summary>The stack pointer's register gets what it lacks. Changes no flags.</summary>
+    public void CatchUp()
+    {
+        if (_lag != 0) Move(_lag);
+        _lag = 0;
+    }
+
+    private HostAddress Find(int displacement, bool write) =>
+        memory.ReachStack(StackPointer, _lag + displacement, Size, write, isSure: _lag != 0 && _sure == site.Access.Leader);
+
+    private void MoveLater(int bytes)
+    {
+        if (_lag == 0) _sure = _place.Base == StackPointer ? site.Access.Leader : -1;
+        _lag += bytes;
+        if (!site.Access.Grouped) CatchUp();
+    }
+
+    /// <summary>The instruction cannot miss, and does not show the stack pointer.</summary>
+    private bool Lags(in Op op) => site.Access.Grouped && site.Access.Leader != site.Number
+        && ((Code)op.Code).Mnemonic() is Mnemonic.Push or Mnemonic.Pop && HostOf(FrameOffset.GeneralNumber(op.R0)) != StackPointer;
 
     private bool CanReach(in Op op) => !op.Has(OpFlags.Memory) || memory.CanReach(in op);
 
@@ -109,12 +137,12 @@ internal sealed class StackInstruction(Site site, MemoryAccess memory)
         int host = HostOf(number), to = host < 0 ? Temporary : host;
         Load(to);
         if (host < 0) _code.Store(Slot(number), Temporary);
-        if (to != StackPointer) Move(Size); // POP RSP: what was read stays
+        if (to != StackPointer) MoveLater(Size); // POP RSP: what was read stays
     }
 
     private void EmitLeave()
     {
-        _place = memory.ReachStack(BasePointer, 0, Size, write: false);
+        _place = memory.ReachStack(BasePointer, 0, Size, write: false, isSure: false);
         _code.Lea(StackPointer, new HostAddress(BasePointer, Size), site.Code64);
         Load(BasePointer);
     }

@@ -31,9 +31,11 @@ internal sealed class Stubs
     public Stubs(Emitter code, in Callbacks callbacks)
     {
         _code = code;
+        for (var recipe = 0; recipe < FlagSource.Recipes; recipe++) EmitFlagMaker(recipe);
         Enter = code.Position;
         EmitEnter();
         ExitAt = code.Position;
+        SettleFlags();
         code.Store(Frame(FrameOffset.Rip), GuestRegister.Address);
         Spill();
         code.Op(0x33, false, Rax, Rax);
@@ -71,6 +73,9 @@ internal sealed class Stubs
         StartX87 = code.Position;
         EmitCall(callbacks.StartX87, flags: false, x87: true);
     }
+
+    /// <summary>Where what sets RFLAGS by a recipe begins.</summary>
+    public int[] FlagMakers { get; } = new int[FlagSource.Recipes];
 
     /// <summary>A function (frame, code) that runs a block and what is linked to it.</summary>
     public int Enter { get; }
@@ -146,20 +151,46 @@ internal sealed class Stubs
         code.Byte(0x9F); // lahf
         code.Bytes([0x0F, 0x90, 0xC0]); // seto al
         code.StoreWord(Frame(FrameOffset.Flags), Rax);
+        code.StoreConstant32(Frame(FrameOffset.FlagRecipe), 0);
         code.Move(Rax, R11);
     }
 
-    /// <summary>From the frame to RFLAGS.</summary>
+    /// <summary>From the frame to RFLAGS, or from what they can be made of. Changes R11.</summary>
     public static void LoadFlags(Emitter code)
     {
-        code.Move(R11, Rax);
-        code.LoadWord(Rax, Frame(FrameOffset.Flags));
-        code.Bytes([0x04, 0x7F]); // add al, 7Fh: overflows when AL is 1
-        code.Byte(0x9E); // sahf
-        code.Move(Rax, R11);
+        code.Load32(R11, Frame(FrameOffset.FlagRecipe));
+        code.Op(0xFF, false, 2, new HostAddress(GuestRegister.State, FrameOffset.FlagMakers, R11, 3)); // call
     }
 
     private static HostAddress Frame(int offset) => new(GuestRegister.State, offset);
+
+    private void EmitFlagMaker(int recipe)
+    {
+        FlagMakers[recipe] = _code.Position;
+        if (recipe == 0) LoadSavedFlags();
+        else FlagSource.OfRecipe(recipe).Emit(_code);
+        _code.Byte(0xC3);
+    }
+
+    private void LoadSavedFlags()
+    {
+        _code.Move(R11, Rax);
+        _code.LoadWord(Rax, Frame(FrameOffset.Flags));
+        _code.Bytes([0x04, 0x7F]); // add al, 7Fh: overflows when AL is 1
+        _code.Byte(0x9E); // sahf
+        _code.Move(Rax, R11);
+    }
+
+    /// <summary>Whoever is called finds the flags in the frame. Changes R11 and RFLAGS.</summary>
+    private void SettleFlags()
+    {
+        _code.Op(0x83, false, 7, Frame(FrameOffset.FlagRecipe)); // cmp
+        _code.Byte(0);
+        int settled = _code.Jump(Condition.Equal);
+        LoadFlags(_code);
+        SaveFlags(_code);
+        _code.Bind(settled);
+    }
 
     private void EmitEnter()
     {
@@ -368,6 +399,7 @@ internal sealed class Stubs
 
     private void EmitCall(nint function, bool flags, bool x87)
     {
+        SettleFlags();
         Spill();
         _code.Move(Rdi, Rbp);
         _code.Load(Rsi, Frame(FrameOffset.Arena));
@@ -380,7 +412,7 @@ internal sealed class Stubs
         int elsewhere = _code.Jump(Condition.NotEqual);
         if (x87) MoveX87(restore: true);
         Fill();
-        if (flags) LoadFlags(_code);
+        if (flags) LoadSavedFlags();
         _code.Byte(0xC3);
         _code.Bind(elsewhere);
         _code.Arithmetic(0, true, Rsp, 8); // the return address

@@ -168,6 +168,7 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         _code.ShiftLeft(Temporary, LahfShift);
         _code.Op(0x0B, false, Temporary, Address);
         _code.StoreWord(new HostAddress(State, FrameOffset.Flags), Temporary);
+        _code.StoreConstant32(new HostAddress(State, FrameOffset.FlagRecipe), 0);
         site.Flags.Replaced();
         stack.Move(stack.Size);
     }

@@ -19,7 +19,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     private readonly Cpu _cpu;
     private readonly BlockCache _cache;
-    private readonly bool _chains;
+    private readonly ColdBlocks _cold;
+    private readonly bool _chains, _logs;
     private readonly CodeMemory _memory;
     private readonly Emitter _code;
     private readonly BlockTranslator _translator;
@@ -32,9 +33,10 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private GCHandle _handle;
     private Exception? _failure;
 
-    public TranslatedCode(Cpu cpu, BlockCache cache, nint arena)
+    public TranslatedCode(Cpu cpu, BlockCache cache, ColdBlocks cold, nint arena)
     {
-        (_cpu, _cache, _chains, _memory) = (cpu, cache, cpu.Accelerator.Execution?.Chains ?? true, new CodeMemory(cpu.Accelerator.CodeBytes));
+        (_cpu, _cache, _cold, _memory) = (cpu, cache, cold, new CodeMemory(cpu.Accelerator.CodeBytes));
+        (_logs, _chains) = (cpu.Accelerator.Execution is not null, cpu.Accelerator.Execution?.Chains ?? true);
         Statistics.Room = _memory.Length;
         _code = new Emitter(_memory.WriteAddress, _memory.Length);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
@@ -42,6 +44,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
             (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretAlone, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
             (nint)(delegate* unmanaged<nint, ulong>)&ReadTime));
         _firstBlock = _code.Position;
+        var makers = (nint*)(cpu.FrameAddress + FrameOffset.FlagMakers);
+        for (var recipe = 0; recipe < FlagSource.Recipes; recipe++) makers[recipe] = _memory.RunAddress + _stubs.FlagMakers[recipe];
         nint ticks = _memory.RunAddress + _stubs.ReadTicks;
         if (cpu.Bus.TimeFlows) cpu.TickClock = new TickClock(cpu, () => ((delegate* unmanaged<ulong>)ticks)());
         _translator = new BlockTranslator(_code, _stubs, arena);
@@ -97,7 +101,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         head.PageIp = state.Rip - (ulong)place;
         if (_chains) Remember(block, state.Rip);
         Statistics.Entries++;
-        (head.Budget, head.LastExit, head.Flags) = (budget, 0, Pack(_cpu.Flags.Value));
+        (head.Budget, head.LastExit, head.Flags, head.FlagRecipe) = (budget, 0, Pack(_cpu.Flags.Value), 0);
         int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
         budget = head.Budget;
         TakeX87();
@@ -177,8 +181,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private static nint InterpretAlone(nint frame, Op* op)
     {
         TranslatedCode code = Of(frame);
-        nint result = code.TryInterpret(op);
         code.CheckLess((Block*)(op - op->Number) - 1);
+        nint result = code.TryInterpret(op);
         return result == Continue ? code.GoOnBehind(op) : result;
     }
 
@@ -230,31 +234,54 @@ internal sealed unsafe class TranslatedCode : IDisposable
         return step == Step.Fault ? Faulted : step == Step.Stop ? Left : GoOn();
     }
 
-    /// <summary>The address of the code for the instruction at RIP, if it is known and can run at once.</summary>
+    /// <summary>The address of the code for the instruction at RIP, if it can run at once. Blocks that are not warm yet are interpreted on the way there.</summary>
     private nint GoOn()
     {
         ref FrameHead head = ref _cpu.Head;
-        if (!_chains || _cpu.Attention || !CanRunMode || _cpu.StepsOne || _cpu.Debugger.HasBreakpoints || (Kind.Counts && head.Budget <= 0)) return Left;
-        ulong ip = _cpu.State.Rip;
-        JumpPlace* place = _jumps + Exits.LookupIndex(ip);
-        if (place->Ip == ip && place->Key == head.Key)
+        _cold.Forget();
+        while (_chains && !_cpu.Attention && CanRunMode && !_cpu.StepsOne && !_cpu.Debugger.HasBreakpoints && !(Kind.Counts && head.Budget <= 0))
         {
-            head.PageIp = place->PageIp;
-            return place->Code;
+            ulong ip = _cpu.State.Rip;
+            JumpPlace* place = _jumps + Exits.LookupIndex(ip);
+            if (place->Ip == ip && place->Key == head.Key)
+            {
+                head.PageIp = place->PageIp;
+                return place->Code;
+            }
+
+            Block* block = _cache.Find();
+            if (block == null) return Faulted;
+            if (block->NeedsX87) return Left;
+            if (block->Entry != 0)
+            {
+                head.PageIp = ip - (ulong)(block->Host & 0xFFF);
+                Remember(block, ip);
+                return _memory.RunAddress + block->Entry;
+            }
+
+            if (_logs || block->Host == 0 || block->Count > head.Budget || _cold.IsWarm(block)) return Left;
+            block->Runs++;
+            _cold.Note(block);
+            Step step = _cold.Run(block, ref head.Budget);
+            head.Flags = Pack(_cpu.Flags.Value);
+            if (step == Step.Fault) return Faulted;
         }
 
-        Block* block = _cache.Find();
-        if (block == null) return Faulted;
-        if (block->Entry == 0 || block->NeedsX87) return Left;
-        head.PageIp = ip - (ulong)(block->Host & 0xFFF);
-        Remember(block, ip);
-        return _memory.RunAddress + block->Entry;
+        return Left;
     }
 
     private nint GoOnBehind(Op* op)
     {
         Leave(op, op->NextOffset, op->Number + 1);
-        return GoOn();
+        try
+        {
+            return GoOn();
+        }
+        catch (Exception failure)
+        {
+            _failure = failure;
+            return Failed;
+        }
     }
 
     /// <summary>A block whose accesses lie across a page's end again and again is translated anew, with each checked by itself.</summary>
