@@ -113,10 +113,13 @@ internal sealed unsafe class BlockTranslator
     private void EmitTurns(Block* block, bool counts, int turn)
     {
         Mark(block, 0);
+        if (counts) _site.LoopRegisters.ChooseNone();
+        else _site.LoopRegisters.Choose(UsedRegisters(block, turn), _loop.Cells.Count);
         _exits.BeginHead();
         _head.Emit(_loop);
         _exits.BeginTurns();
         EmitTurn(block, counts, turn, held: true);
+        _site.LoopRegisters.End();
         _head.EmitDetours();
         _exits.BeginTurns();
         EmitTurn(block, counts, turn, held: false);
@@ -129,6 +132,14 @@ internal sealed unsafe class BlockTranslator
         if (_profiles) CountExecution(block);
         if (counts) _spentLoop.Add(Spend(block->Count));
         EmitOps(block, counts, turn, held);
+    }
+
+    private static int UsedRegisters(Block* block, int count)
+    {
+        Op* ops = Block.Ops(block);
+        var used = 0;
+        for (var i = 0; i < count; i++) used |= LoopRegisters.UsedBy(in ops[i]);
+        return used;
     }
 
     private static bool IsLoop(Block* block)

@@ -74,7 +74,7 @@ internal sealed class Exits(Site site, Stubs stubs)
         bool back = target <= here;
         if (condition >= 0 && !back && refund == 0)
         {
-            Add(_code.Jump(condition), -1, target);
+            Add(_code.Jump(condition), -1, target, site.LoopRegisters.Borrowed);
             return;
         }
 
@@ -88,8 +88,9 @@ internal sealed class Exits(Site site, Stubs stubs)
             return;
         }
 
+        site.LoopRegisters.GiveBack();
         int poll = back ? Poll() : -1;
-        if (target != site.BlockStart || !TryLoop(poll)) Add(_code.Jump(), poll, target);
+        if (target != site.BlockStart || !TryLoop(poll)) Add(_code.Jump(), poll, target, 0);
         if (skip == 0) return;
         _code.Bind(skip);
         site.Flags.Now = flags;
@@ -146,6 +147,7 @@ internal sealed class Exits(Site site, Stubs stubs)
     /// <summary>Goes on at a place in another page, or where an instruction crosses into it. The flags are in the frame.</summary>
     public void Far(long place)
     {
+        site.LoopRegisters.GiveBack();
         if (_farSlots == FarSlot.Count)
         {
             LoadIp((int)place);
@@ -200,6 +202,14 @@ internal sealed class Exits(Site site, Stubs stubs)
     {
         foreach (Pending pending in _pending)
         {
+            int jump = pending.Jump;
+            if (pending.Borrowed != 0)
+            {
+                _code.Bind(jump);
+                site.LoopRegisters.GiveBack(pending.Borrowed);
+                jump = _code.Jump();
+            }
+
             int first = _code.Position, second = 0, toLeave = 0;
             if (!pending.Flags.InFrame)
             {
@@ -222,10 +232,10 @@ internal sealed class Exits(Site site, Stubs stubs)
             }
 
             int stub = _code.Position;
-            _code.PointAt(pending.Jump, first);
+            _code.PointAt(jump, first);
             _code.StoreConstant32(new HostAddress(State, FrameOffset.LastExit), (uint)number++);
             Leave(pending.Target);
-            found.Add(new Exit(pending.Jump, first, second, stub, _code.Position, pending.Target));
+            found.Add(new Exit(jump, first, second, stub, _code.Position, pending.Target));
         }
 
         foreach ((int jump, FlagSource flags) in _polls)
@@ -250,7 +260,7 @@ internal sealed class Exits(Site site, Stubs stubs)
         _far.Clear();
     }
 
-    private void Add(int jump, int poll, int target) => _pending.Add(new Pending(jump, poll, target, site.Flags.Now));
+    private void Add(int jump, int poll, int target, int borrowed) => _pending.Add(new Pending(jump, poll, target, site.Flags.Now, borrowed));
 
     /// <summary>Jumps to the block's second copy, if there is to be one for flags as they are now.</summary>
     private bool TryLoop(int poll)
@@ -269,9 +279,18 @@ internal sealed class Exits(Site site, Stubs stubs)
     {
         FlagState flags = site.Flags.Now;
         if (_turns == 0 || (flags with { InHost = false }) != _loop.Flags) return false;
-        _code.Op(0x83, false, 5, new HostAddress(State, FrameOffset.LoopCount));
-        _code.Byte(1);
+        if (site.LoopRegisters is { Borrowed: not 0, Counter: var counter })
+        {
+            _code.Arithmetic(5, false, counter, 1);
+        }
+        else
+        {
+            _code.Op(0x83, false, 5, new HostAddress(State, FrameOffset.LoopCount));
+            _code.Byte(1);
+        }
+
         _code.PointAt(_code.Jump(Condition.AboveOrEqual), _turns);
+        site.LoopRegisters.GiveBack();
         _code.JumpTo(_loop.Place);
         return true;
     }
@@ -309,7 +328,12 @@ internal sealed class Exits(Site site, Stubs stubs)
         return jump;
     }
 
-    private readonly record struct Pending(int Jump, int Poll, int Target, FlagState Flags);
+    /// <param name="Jump">End of the jump.</param>
+    /// <param name="Poll">End of the jump for when something else wants to be done; -1 when nobody looks.</param>
+    /// <param name="Target">See <see cref="Exit"/>.</param>
+    /// <param name="Flags">Where they are.</param>
+    /// <param name="Borrowed">See <see cref="LoopRegisters"/>; only where there is no poll.</param>
+    private readonly record struct Pending(int Jump, int Poll, int Target, FlagState Flags, int Borrowed);
 
     /// <param name="Elsewhere">End of the jump for when the code is at another address than in its slot.</param>
     /// <param name="Stale">End of the jump for when the slot's key holds no longer.</param>

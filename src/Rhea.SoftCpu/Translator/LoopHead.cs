@@ -32,7 +32,9 @@ internal sealed class LoopHead(Site site, MemoryAccess memory, Stubs stubs)
         }
 
         if (!counts) _code.StoreConstant32(new HostAddress(State, FrameOffset.LoopCount), WithoutSteps);
+        site.LoopRegisters.Borrow();
         for (var i = 0; i < plan.Cells.Count; i++) Keep(plan.Cells[i], i);
+        if (site.LoopRegisters is { Borrowed: not 0, Counter: var counter }) _code.Load32(counter, new HostAddress(State, FrameOffset.LoopCount));
     }
 
     /// <summary>Behind the turns. What follows is for some turns that have to look at each access, before it is tried again.</summary>
@@ -135,7 +137,9 @@ internal sealed class LoopHead(Site site, MemoryAccess memory, Stubs stubs)
         if (cell.Base == FrameOffset.BlockIp) _code.Op(0x03, true, Address, new HostAddress(State, FrameOffset.PageIp));
         else if (cell.Base != FrameOffset.Zero) Add(cell.Base, 0);
         if (cell.Index != FrameOffset.Zero) Add(cell.Index, cell.Scale);
-        _code.Store(new HostAddress(State, FrameOffset.Cell(number)), Address);
+        int host = site.LoopRegisters.CellHost(number);
+        if (host < 0) _code.Store(new HostAddress(State, FrameOffset.Cell(number)), Address);
+        else _code.Move(host, Address);
     }
 
     private void Add(ushort register, int scale)

@@ -120,7 +120,7 @@ internal sealed class LoopPlanner
             _cells.Add(cell);
         }
 
-        _held[access.Number] = new HeldAccess(true, FrameOffset.Cell(place), holdsBase, holdsIndex);
+        _held[access.Number] = new HeldAccess(true, place, holdsBase, holdsIndex);
     }
 
     /// <summary>By how much an address moves at each turn, if that is always the same.</summary>
@@ -213,7 +213,7 @@ internal readonly record struct LoopCell(int Group, ushort Base, ushort Index, i
 
 /// <summary>An access that needs no check.</summary>
 /// <param name="Is">It is one.</param>
-/// <param name="Cell">Where in the frame its cell is.</param>
+/// <param name="Cell">The number of its cell.</param>
 /// <param name="HasBase">The cell has the base register in it.</param>
 /// <param name="HasIndex">And the index.</param>
 internal readonly record struct HeldAccess(bool Is, int Cell, bool HasBase, bool HasIndex);

@@ -173,31 +173,38 @@ internal sealed class MemoryAccess(Site site)
         var displacement = (int)Displacement(in op);
         int from = held.HasBase || op.Base == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Base));
         int index = held.HasIndex || op.Index == FrameOffset.Zero ? -1 : HostOf(FrameOffset.GeneralNumber(op.Index));
-        _code.Load(Address, new HostAddress(State, held.Cell));
+        int start = site.LoopRegisters.CellHost(held.Cell);
+        if (start < 0) _code.Load(start = Address, new HostAddress(State, FrameOffset.Cell(held.Cell)));
         if (!held.HasBase && op.Base != FrameOffset.Zero && from < 0)
         {
             _code.Load(Temporary, Slot(FrameOffset.GeneralNumber(op.Base)));
-            _code.Lea(Address, new HostAddress(Address, 0, Temporary));
+            Add(new HostAddress(start, 0, Temporary));
         }
 
         if (!held.HasIndex && op.Index != FrameOffset.Zero && index < 0)
         {
             _code.Load(Temporary, Slot(FrameOffset.GeneralNumber(op.Index)));
-            _code.Lea(Address, new HostAddress(Address, 0, Temporary, op.Scale));
+            Add(new HostAddress(start, 0, Temporary, op.Scale));
         }
 
         if (from >= 0 && index >= 0)
         {
-            _code.Lea(Address, new HostAddress(Address, 0, from));
+            Add(new HostAddress(start, 0, from));
             from = -1;
         }
 
-        HostAddress at = from >= 0 ? new HostAddress(from, displacement, Address) : new HostAddress(Address, displacement, index, index < 0 ? 0 : op.Scale);
+        HostAddress at = from >= 0 ? new HostAddress(from, displacement, start) : new HostAddress(start, displacement, index, index < 0 ? 0 : op.Scale);
         if (alignment <= 1) return at;
         site.Flags.Leave();
         _code.Lea(Address, in at);
         CheckAligned(alignment);
         return new HostAddress(Address);
+
+        void Add(in HostAddress sum)
+        {
+            _code.Lea(Address, in sum);
+            start = Address;
+        }
     }
 
     /// <summary>The host address behind a linear address that is a register, or RIP of the page, and a displacement: R10 and what is not in it yet.</summary>

@@ -18,6 +18,8 @@ internal sealed class Site(Emitter code, Stubs stubs)
 
     public FlagKeeper Flags { get; } = new(code);
 
+    public LoopRegisters LoopRegisters { get; } = new(code);
+
     /// <summary>Of the block.</summary>
     public BlockMode Mode { get; private set; }
 
@@ -103,7 +105,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
     {
         if (_misses.Count == 0 && _fillings.Count == 0 && _sought.Count == 0) return;
         _detours.Add(new Detour([.. _misses], [.. _fillings], [.. _sought], _missing ?? default, _place, code.Position,
-            Access.Leaves ? stubs.InterpretLast : stubs.Interpret(Flags.InHost, _hasX87)));
+            Access.Leaves ? stubs.InterpretLast : stubs.Interpret(Flags.InHost, _hasX87), LoopRegisters.Borrowed));
         _missing = null;
         _misses.Clear();
         _fillings.Clear();
@@ -118,7 +120,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
         code.Op(0x80, false, 7, new HostAddress(GuestRegister.State, FrameOffset.X87Place));
         code.Byte((int)X87Place.Host);
         int jump = code.Jump(Condition.NotEqual);
-        _detours.Add(new Detour([jump], [], [], Flags.Missing, _place, code.Position, stubs.StartX87));
+        _detours.Add(new Detour([jump], [], [], Flags.Missing, _place, code.Position, stubs.StartX87, LoopRegisters.Borrowed));
         _hasX87 = true;
     }
 
@@ -206,11 +208,12 @@ internal sealed class Site(Emitter code, Stubs stubs)
             Stubs.SaveFlags(code);
         }
 
+        LoopRegisters.GiveBack(detour.Borrowed);
         code.Constant(GuestRegister.Address, (ulong)detour.Place);
         code.CallTo(stub);
     }
 
-    private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, FlagSource Flags, int Place, int Back, int Stub);
+    private readonly record struct Detour(int[] Misses, Filling[] Fillings, Sought[] Sought, FlagSource Flags, int Place, int Back, int Stub, int Borrowed);
 
     private readonly record struct Sought(int Other, int Stale, int Back);
 
