@@ -14,8 +14,7 @@ public sealed class AlteredStreamTests
     [Fact]
     public async Task None_crashes_hangs_or_runs_half_loaded()
     {
-        using VirtualMachine pc = FullMachine.Create();
-        pc.Start();
+        VirtualMachine pc = Begin();
         Machine machine = pc.Machine;
         byte[] whole = machine.Invoke(() => FullMachine.Devices(machine));
         var random = new TestRandom(20261129);
@@ -36,8 +35,13 @@ public sealed class AlteredStreamTests
             await Task.Delay(1, TestContext.Current.CancellationToken);
             machine.Invoke(() => machine.Stop());
             Assert.True(machine.Loop.Fault is null, $"{about}: {machine.Loop.Fault}");
+            if (machine.Invoke(() => Load(machine, whole)) is not { } lack) continue;
+            Assert.StartsWith("this machine lacks", lack, StringComparison.Ordinal); // the guest has ejected a card
+            pc.Dispose();
+            machine = (pc = Begin()).Machine;
         }
 
+        pc.Dispose();
         Assert.InRange(loaded, count / 20, count - (count / 20)); // both happen, or nothing was tried
     }
 
@@ -49,6 +53,13 @@ public sealed class AlteredStreamTests
         int end = EndOfSections(whole);
         for (var length = 0; length < end; length += 1 + (length / 40))
             Assert.Throws<StateException>(() => pc.Machine.Load(new MemoryStream(whole, 0, length)));
+    }
+
+    private static VirtualMachine Begin()
+    {
+        VirtualMachine pc = FullMachine.Create();
+        pc.Start();
+        return pc;
     }
 
     /// <summary>Null when it was loaded, or why not.</summary>
