@@ -100,6 +100,7 @@ public sealed class SoftVcpu : IVcpu
         using (_inside.EnterScope())
         {
             _cpu.State = from.State;
+            _cpu.State.Mxcsr &= Mxcsr.Bits; // another processor may have more of them; generated code would fault on the host
             (_signals.Nmi, _signals.Smi, _signals.Init) = (from.State.NmiPending, from.State.SmiPending, from.State.InitPending);
             _signals.StartUp = false;
             _a20 = from.State.A20;

@@ -32,3 +32,10 @@ public static class Efer
 {
     public const uint SystemCall = 1, LongModeEnable = 1 << 8, LongModeActive = 1 << 10, NoExecute = 1 << 11;
 }
+
+/// <summary>MXCSR (Intel SDM vol. 1, 10.2.3).</summary>
+public static class Mxcsr
+{
+    /// <summary>Those that there are. A processor with more of them tells so in the image of FXSAVE.</summary>
+    public const uint Bits = 0xFFFF;
+}

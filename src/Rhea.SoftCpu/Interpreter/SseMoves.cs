@@ -7,8 +7,6 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <summary>SSE's moves, and the few instructions around them: inserts and extracts, masks, MXCSR.</summary>
 internal static class SseMoves
 {
-    private const uint MxcsrBits = 0xFFFF;
-
     // Whole registers
 
     public static Step Copy(Cpu cpu, in Op op)
@@ -152,7 +150,7 @@ internal static class SseMoves
     public static Step LoadMxcsr(Cpu cpu, in Op op)
     {
         if (!Sse.IsReady(cpu, in op) || !cpu.Load(in op, out uint value)) return Step.Fault;
-        if ((value & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if ((value & ~Mxcsr.Bits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         cpu.State.Mxcsr = value;
         return Step.Next;
     }

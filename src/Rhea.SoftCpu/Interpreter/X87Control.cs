@@ -11,7 +11,6 @@ namespace Rhea.SoftCpu.Interpreter;
 internal static class X87Control
 {
     private const int RegisterBytes = 10, FxRegisters = 32, FxVectors = 160, FxSlot = 16, FxLength = 512;
-    private const uint MxcsrBits = 0xFFFF;
 
     /// <summary>FNOP, and FNENI, FNDISI, FNSETPM of older units.</summary>
     public static Step Nothing(Cpu cpu, in Op op) => X87.IsReady(cpu) ? Step.Next : Step.Fault;
@@ -125,7 +124,7 @@ internal static class X87Control
     public static Step FxSave(Cpu cpu, in Op op)
     {
         if (!IsAligned(cpu, in op, write: true) || !cpu.CanStore(in op, FxLength)) return Step.Fault;
-        return StoreX87(cpu, in op) && cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)MxcsrBits << 32) && StoreVectors(cpu, in op) ? Step.Next : Step.Fault;
+        return StoreX87(cpu, in op) && cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)Mxcsr.Bits << 32) && StoreVectors(cpu, in op) ? Step.Next : Step.Fault;
     }
 
     public static Step FxRestore(Cpu cpu, in Op op)
@@ -134,7 +133,7 @@ internal static class X87Control
         FxImage image = default;
         if (!cpu.Load(in op, 24, out uint mxcsr) || !LoadX87(cpu, in op, ref image) || !LoadVectors(cpu, in op, ref image)) return Step.Fault;
         if (!cpu.Load(in op, FxLength - sizeof(ulong), out ulong _)) return Step.Fault; // what is not used has to be there too
-        if ((mxcsr & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if ((mxcsr & ~Mxcsr.Bits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         SetX87(cpu, in op, in image);
         SetVectors(cpu, in image);
         cpu.State.Mxcsr = mxcsr;

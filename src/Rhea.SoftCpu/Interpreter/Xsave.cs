@@ -12,7 +12,7 @@ internal static class Xsave
     public const uint Header = 512, Upper = 576, Length = Upper + 256;
     public const ulong X87State = 1, SseState = 2, AvxState = 4;
     private const ulong Compacted = 1UL << 63;
-    private const uint InitialMxcsr = 0x1F80, MxcsrBits = 0xFFFF;
+    private const uint InitialMxcsr = 0x1F80;
 
     public static Step Save(Cpu cpu, in Op op)
     {
@@ -46,7 +46,7 @@ internal static class Xsave
         FxImage image = default;
         VectorHalves upper = default;
         if (control && !cpu.Load(in op, 24, out mxcsr)) return Step.Fault;
-        if ((mxcsr & ~MxcsrBits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
+        if ((mxcsr & ~Mxcsr.Bits) != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         if ((loaded & X87State) != 0 && !X87Control.LoadX87(cpu, in op, ref image)) return Step.Fault;
         if ((loaded & SseState) != 0 && !X87Control.LoadVectors(cpu, in op, ref image)) return Step.Fault;
         if ((loaded & AvxState) != 0 && !LoadUpper(cpu, in op, ref upper)) return Step.Fault;
@@ -119,7 +119,7 @@ internal static class Xsave
     private static bool Store(Cpu cpu, in Op op, ulong requested, ulong written)
     {
         if ((written & X87State) != 0 && !X87Control.StoreX87(cpu, in op)) return false;
-        if ((requested & (SseState | AvxState)) != 0 && !cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)MxcsrBits << 32)) return false;
+        if ((requested & (SseState | AvxState)) != 0 && !cpu.Store(in op, 24, cpu.State.Mxcsr | (ulong)Mxcsr.Bits << 32)) return false;
         if ((written & SseState) != 0 && !X87Control.StoreVectors(cpu, in op)) return false;
         if ((written & AvxState) == 0) return true;
         for (var i = 0; i < (cpu.Code64 ? 16 : 8); i++)

@@ -37,6 +37,23 @@ public class TranslatorSystemTests
         Assert.Equal((1UL, 0x896UL, 0x4D7UL), (bench.State.General[3], bench.State.General[2], bench.State.General[6]));
     }
 
+    /// <summary>A saved machine may come from a processor that has more of them, or from somebody who wants the host to fault.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void Bits_of_mxcsr_that_there_are_not_are_dropped(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.addps(xmm0, xmm1);
+            code.hlt();
+        });
+        bench.Set(registers => registers.State.Mxcsr = 0xFFFF_1F80);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal(0x1F80u, bench.State.Mxcsr);
+    }
+
     [Theory]
     [InlineData(0)]
     [InlineData(-1)]
