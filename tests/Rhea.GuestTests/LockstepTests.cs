@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Rhea.Boards;
 using Rhea.Control.CommandLines;
@@ -24,13 +25,17 @@ public class LockstepTests
     private const ulong InterruptFlag = 0x200, Undefined = 0x8D5; // all status flags
     private const int RflagsWord = 17; // behind sixteen registers and RIP
 
+    private static readonly ulong[] Meaning = FindMeaning();
+
     /// <summary>In the suite the decompression and the kernel's first steps; with RHEA_TEST_ALL=1 far into user space.</summary>
-    [Fact]
-    public void Translated_and_interpreted_linux_are_one_and_the_same()
+    [Theory]
+    [InlineData("qemu64", 150_000_000)]
+    [InlineData("max,-rdrand,-rdseed", 50_000_000)]
+    public void Translated_and_interpreted_linux_are_one_and_the_same(string cpu, long instructions)
     {
-        long instructions = Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1" ? Long : 150_000_000;
-        using var interpreted = new Side(warmth: -1);
-        using var translated = new Side(warmth: 4);
+        if (Environment.GetEnvironmentVariable("RHEA_TEST_ALL") == "1") instructions = Long;
+        using var interpreted = new Side(cpu, warmth: -1);
+        using var translated = new Side(cpu, warmth: 4);
         for (long done = 0; done < instructions && !interpreted.Ended; done += Slice)
         {
             interpreted.Run(Slice);
@@ -49,8 +54,24 @@ public class LockstepTests
         ref CpuState a = ref left.Registers.State, b = ref right.Registers.State;
         Span<ulong> one = MemoryMarshal.Cast<CpuState, ulong>(new Span<CpuState>(ref a)), other = MemoryMarshal.Cast<CpuState, ulong>(new Span<CpuState>(ref b));
         for (var i = 0; i < one.Length; i++)
-            if ((one[i] ^ other[i]) is not 0 and var apart && (i > RflagsWord || (apart & ~Undefined) != 0))
+            if (((one[i] ^ other[i]) & Meaning[i]) is not 0 and var apart && (i > RflagsWord || (apart & ~Undefined) != 0))
                 Assert.Fail($"word {i} of the state is {one[i]:x} interpreted and {other[i]:x} translated, within {Slice} instructions behind {done}, at {a.Rip:x} and {b.Rip:x}");
+    }
+
+    /// <summary>What of each word of the state is to be the same. Segments and x87 registers end in bytes that are nothing; translated code does not note where the last x87 instruction was.</summary>
+    private static ulong[] FindMeaning()
+    {
+        const int segments = RflagsWord + 1, segmentWords = 3, segmentCount = 10, registerWords = 2, registerCount = 8;
+        CpuState state = default;
+        var meaning = new ulong[Unsafe.SizeOf<CpuState>() / sizeof(ulong)];
+        Array.Fill(meaning, ulong.MaxValue);
+        int registers = Word(ref Unsafe.As<X87Register, byte>(ref state.X87[0]));
+        for (var i = 0; i < segmentCount; i++) meaning[segments + (i * segmentWords) + segmentWords - 1] = ushort.MaxValue;
+        for (var i = 0; i < registerCount; i++) meaning[registers + (i * registerWords) + registerWords - 1] = ushort.MaxValue;
+        meaning[Word(ref Unsafe.As<ulong, byte>(ref state.FpuInstruction))] = meaning[Word(ref Unsafe.As<ulong, byte>(ref state.FpuOperand))] = 0;
+        return meaning;
+
+        int Word(ref byte field) => (int)Unsafe.ByteOffset(ref Unsafe.As<CpuState, byte>(ref state), ref field) / sizeof(ulong);
     }
 
     private static void CompareMemory(Side left, Side right)
@@ -73,9 +94,9 @@ public class LockstepTests
         private readonly SoftAccelerator _accelerator;
         private readonly IVcpu _processor;
 
-        public Side(int warmth)
+        public Side(string cpu, int warmth)
         {
-            string[] options = ["-nodefaults", "-display", "none", "-m", "96", "-M", "hpet=off", "-rtc", "base=2024-01-01", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
+            string[] options = ["-nodefaults", "-display", "none", "-m", "96", "-M", "hpet=off", "-cpu", cpu, "-rtc", "base=2024-01-01", "-kernel", Assets.CloudKernel, "-initrd", Assets.CloudInitrd,
                 "-append", "nolapic noapic acpi=off nosmp tsc=reliable no_timer_check lpj=1000000 panic=-1 quiet"];
             MachineConfig config = CommandLine.Parse(options, VirtualMachine.Catalogue).Machine;
             _accelerator = new SoftAccelerator(warmth: warmth);
