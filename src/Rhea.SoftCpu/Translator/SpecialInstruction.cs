@@ -13,8 +13,13 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
         or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
 
-    public bool Fits(in Op op) => (Code)op.Code == Code.Pause ? !site.Yields : (Code)op.Code == Code.Mov_r8_imm8 ? !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4
-        : !op.Has(OpFlags.Memory) || ((Code)op.Code is Code.Lea_r32_m or Code.Lea_r64_m ? memory.CanCompute(in op) : memory.CanReach(in op));
+    public bool Fits(in Op op) => (Code)op.Code switch
+    {
+        Code.Pause => !site.Yields,
+        Code.Mov_r8_imm8 => !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4,
+        Code.Lea_r32_m or Code.Lea_r64_m => memory.CanCompute(in op),
+        _ => !op.Has(OpFlags.Memory) || memory.CanReach(in op),
+    };
 
     /// <summary>The guest registers that it changes, a bit for each.</summary>
     public static int Written(in Op op) => (Code)op.Code switch

@@ -16,6 +16,7 @@ internal sealed class Stubs
     /// <summary>What a callback returns up to this is a reason to leave, what is above an address of code to go on at.</summary>
     public const int LastReason = 15;
 
+    private const int PageBits = 12, PageSize = 1 << PageBits, EntryBits = 4; // of the TLB's and the targets' entries
     private const int Vectors = 16, LoadVector = 0x10, StoreVector = 0x11, ExceptionFlags = 0x3F;
     private static readonly int[] CheckedSizes = [1, 2, 4, 8, 10, 16, 32, 64, 128, 256, 512];
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
@@ -23,8 +24,7 @@ internal sealed class Stubs
     private readonly Emitter _code;
     private readonly int _leave;
     private readonly int[] _interpret = new int[4];
-    private readonly Dictionary<(int Size, bool Write), int> _fillSlot = [];
-    private readonly Dictionary<int, int> _reachBesideCode = [];
+    private readonly Dictionary<(int Size, SlotFilling Filling), int> _fillSlot = [];
 
     /// <param name="code">Where to emit.</param>
     /// <param name="callbacks">What generated code calls.</param>
@@ -54,9 +54,8 @@ internal sealed class Stubs
         EmitCall(callbacks.InterpretAlone, flags: false, x87: false);
         foreach (int size in CheckedSizes)
         {
-            _fillSlot[(size, false)] = EmitFillSlot(size, write: false, besideCode: false);
-            _fillSlot[(size, true)] = EmitFillSlot(size, write: true, besideCode: false);
-            _reachBesideCode[size] = EmitFillSlot(size, write: true, besideCode: true);
+            foreach (SlotFilling filling in (ReadOnlySpan<SlotFilling>)[SlotFilling.Read, SlotFilling.Write, SlotFilling.WriteBesideCode])
+                _fillSlot[(size, filling)] = EmitFillSlot(size, filling);
         }
 
         FindTarget = code.Position;
@@ -113,13 +112,13 @@ internal sealed class Stubs
     /// What a block calls with a linear address in R10 and a slot's address in R11: if the TLB has the page, the slot is filled, the host address is
     /// in R10, and the condition is <see cref="Condition.Equal"/>.
     /// </summary>
-    public int FillSlot(int size, bool write) => _fillSlot[(size, write)];
+    public int FillSlot(int size, bool write) => _fillSlot[(size, write ? SlotFilling.Write : SlotFilling.Read)];
 
     /// <summary>
     /// The same for writing, also to a page with code, if what is checked has none: then the slot is good for this once. Not for several processors: the
     /// others may be about to read the bytes as code.
     /// </summary>
-    public int FillSlotBesideCode(int size) => _reachBesideCode[size];
+    public int FillSlotBesideCode(int size) => _fillSlot[(size, SlotFilling.WriteBesideCode)];
 
     /// <summary>What a block calls for the time stamp counter, which is in RAX then. Changes RDX, R10, R11 and RFLAGS.</summary>
     public int ReadTime { get; }
@@ -133,10 +132,8 @@ internal sealed class Stubs
     /// <summary>The name of what begins at a position; null when it is none of these pieces.</summary>
     public string? NameOf(long position)
     {
-        foreach (((int size, bool write), int place) in _fillSlot)
-            if (place == position) return $"{(write ? "write" : "read")}{size}";
-        foreach ((int size, int place) in _reachBesideCode)
-            if (place == position) return $"write{size}_beside_code";
+        foreach (((int size, SlotFilling filling), int place) in _fillSlot)
+            if (place == position) return $"{(filling == SlotFilling.Read ? "read" : "write")}{size}{(filling == SlotFilling.WriteBesideCode ? "_beside_code" : "")}";
         int interpret = Array.IndexOf(_interpret, (int)position);
         if (interpret >= 0) return $"interpret{((interpret & 1) != 0 ? "_flags" : "")}{((interpret & 2) != 0 ? "_x87" : "")}";
         return position == ExitAt ? "exit" : position == LookUp ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FindTarget ? "find_target"
@@ -210,21 +207,16 @@ internal sealed class Stubs
         _code.Byte(0xC3);
     }
 
-    private int EmitFillSlot(int size, bool write, bool besideCode)
+    private int EmitFillSlot(int size, SlotFilling filling)
     {
-        const int pageBits = 12, entryBits = 4, pageSize = 1 << pageBits;
+        bool besideCode = filling == SlotFilling.WriteBesideCode;
         int start = _code.Position;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
         _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
-        _code.Move32(Rax, R10);
-        _code.ShiftRight(Rax, pageBits - entryBits);
-        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
-        _code.Op(0x03, true, Rax, Frame(write ? FrameOffset.WriteTable : FrameOffset.ReadTable));
-        _code.Load(Rcx, new HostAddress(Rax));
-        _code.Op(0x33, true, Rcx, R10); // the complement of the distance from the page
-        _code.Arithmetic(7, true, Rcx, ~(pageSize - size));
-        int miss = _code.Jump(Condition.Below); // which is not equal
-        _code.Arithmetic(4, false, R10, pageSize - 1); // so the host address does not wait for the tag
+        EmitIndex();
+        _code.Op(0x03, true, Rax, Frame(filling == SlotFilling.Read ? FrameOffset.ReadTable : FrameOffset.WriteTable));
+        int miss = EmitMatch(size);
+        _code.Arithmetic(4, false, R10, PageSize - 1); // so the host address does not wait for the tag
         _code.Op(0x03, true, R10, new HostAddress(Rax, sizeof(ulong)));
         _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not
@@ -248,21 +240,32 @@ internal sealed class Stubs
         return start;
     }
 
+    /// <summary>Where in a table of the TLB's the linear address in R10 belongs, into RAX.</summary>
+    private void EmitIndex()
+    {
+        _code.Move32(Rax, R10);
+        _code.ShiftRight(Rax, PageBits - EntryBits);
+        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << EntryBits);
+    }
+
+    /// <summary>The jump for when the entry at RAX does not have all bytes from the linear address in R10; the condition is not equal then.</summary>
+    private int EmitMatch(int size)
+    {
+        _code.Load(Rcx, new HostAddress(Rax));
+        _code.Op(0x33, true, Rcx, R10); // the complement of the distance from the page
+        _code.Arithmetic(7, true, Rcx, ~(PageSize - size));
+        return _code.Jump(Condition.Below);
+    }
+
     /// <summary>Looks for a page with code that may be written, and whether there are none of the bytes' marks. A page without any mark is the interpreter's: it may be a plain one again.</summary>
     private void EmitReachBesideCode(int size)
     {
-        const int pageBits = 12, entryBits = 4, pageSize = 1 << pageBits;
         _code.Store(Frame(FrameOffset.SavedRdx), Rdx);
-        _code.Move32(Rax, R10);
-        _code.ShiftRight(Rax, pageBits - entryBits);
-        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
+        EmitIndex();
         _code.Move32(Rdx, Rax);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.GuardedTable));
         _code.Op(0x03, true, Rdx, Frame(FrameOffset.MarksTable));
-        _code.Load(Rcx, new HostAddress(Rax));
-        _code.Op(0x33, true, Rcx, R10);
-        _code.Arithmetic(7, true, Rcx, ~(pageSize - size));
-        List<int> misses = [_code.Jump(Condition.Below)];
+        List<int> misses = [EmitMatch(size)];
         _code.Load(Rdx, new HostAddress(Rdx, sizeof(ulong)));
         _code.Load(Rdx, new HostAddress(Rdx));
         _code.Op(0x85, true, Rdx, Rdx);
@@ -271,7 +274,7 @@ internal sealed class Stubs
         if (size > 1) MissMarked(size - 1);
         _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
         _code.Move(Rcx, R10);
-        _code.Arithmetic(4, true, Rcx, -pageSize);
+        _code.Arithmetic(4, true, Rcx, -PageSize);
         _code.Op(0x2B, true, Rax, Rcx);
         _code.Store(new HostAddress(R11, sizeof(ulong)), Rax);
         _code.Op(0xC7, true, 0, new HostAddress(R11)); // no address matches this tag: see AccessSlots
@@ -287,7 +290,7 @@ internal sealed class Stubs
         void MissMarked(int at)
         {
             _code.Move32(Rcx, R10);
-            _code.Arithmetic(4, false, Rcx, pageSize - 1);
+            _code.Arithmetic(4, false, Rcx, PageSize - 1);
             if (at != 0) _code.Arithmetic(0, false, Rcx, at);
             _code.ShiftRight(Rcx, CodePages.ChunkBits);
             _code.Op(0x0FA3, true, Rcx, Rdx); // bt
@@ -297,7 +300,7 @@ internal sealed class Stubs
 
     private void EmitFindTarget()
     {
-        const int pageBits = 12, pageMask = (1 << pageBits) - 1, entryBits = 4;
+        const int pageMask = PageSize - 1;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
         _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
         _code.Load(Rcx, Frame(FrameOffset.JumpKey));
@@ -305,9 +308,7 @@ internal sealed class Stubs
         _code.Op(0xC1, true, 5, Rcx); // shr
         _code.Byte(FrameHead.AttentionShift);
         int attention = _code.Jump(Condition.NotEqual);
-        _code.Move32(Rax, R10);
-        _code.ShiftRight(Rax, pageBits - entryBits);
-        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << entryBits);
+        EmitIndex();
         _code.Op(0x03, true, Rax, Frame(FrameOffset.FetchTable));
         _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not
@@ -316,10 +317,10 @@ internal sealed class Stubs
         int unknown = _code.Jump(Condition.Above); // which is not equal
         _code.Op(0x03, true, Rcx, new HostAddress(Rax, sizeof(ulong)));
         _code.Move32(Rax, Rcx);
-        _code.ShiftRight(Rax, pageBits);
+        _code.ShiftRight(Rax, PageBits);
         _code.Op(0x33, false, Rax, Rcx);
         _code.Arithmetic(4, false, Rax, Targets.Count - 1);
-        _code.ShiftLeft(Rax, entryBits);
+        _code.ShiftLeft(Rax, EntryBits);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.Targets));
         _code.Op(0x0B, true, Rcx, Frame(FrameOffset.TargetMode));
         _code.Op(0x3B, true, Rcx, new HostAddress(Rax));
@@ -504,6 +505,16 @@ internal sealed class Stubs
         _code.Rex(false, 0, -1, register);
         _code.Byte(0x58 | (register & 7));
     }
+}
+
+/// <summary>What a slot is filled for.</summary>
+internal enum SlotFilling
+{
+    Read,
+    Write,
+
+    /// <summary>Writing, also to a page with code.</summary>
+    WriteBesideCode,
 }
 
 /// <summary>Functions that generated code calls: (frame, op) → 0 to go on behind the op, what the way out returns, or where to go on.</summary>
