@@ -23,7 +23,7 @@ internal static class ImportCommand
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{file}': {FileErrors.Reason(error)}", error);
+            throw FileErrors.CouldNotOpen(file, error);
         }
         catch (ConfigException error)
         {

@@ -7,6 +7,9 @@ public static class FileErrors
 {
     private const int LastErrno = 133;
 
+    /// <summary>What the user is told of a file that cannot be opened.</summary>
+    public static ConfigException CouldNotOpen(string path, Exception error) => new($"Could not open '{path}': {Reason(error)}", error);
+
     public static string Reason(Exception error) => error switch
     {
         FileNotFoundException or DirectoryNotFoundException => "No such file or directory",

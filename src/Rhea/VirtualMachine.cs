@@ -202,11 +202,6 @@ public sealed class VirtualMachine : IDisposable
         return bytes;
     }
 
-    /// <summary>A hypervisor's guest reads the host's own counter, so its time is the host's.</summary>
-    private IHostClock TimeOf(MachineConfig config) => config.InstructionTime is { } time
-        ? new InstructionClock(_clock, time)
-        : _accelerator is SoftAccelerator ? new PacedClock(_clock) : _clock;
-
     public void Dispose()
     {
         _stop.Cancel();
@@ -217,6 +212,11 @@ public sealed class VirtualMachine : IDisposable
         _clock.Dispose();
         _stop.Dispose();
     }
+
+    /// <summary>A hypervisor's guest reads the host's own counter, so its time is the host's.</summary>
+    private IHostClock TimeOf(MachineConfig config) => config.InstructionTime is { } time
+        ? new InstructionClock(_clock, time)
+        : _accelerator is SoftAccelerator ? new PacedClock(_clock) : _clock;
 
     private void Main()
     {

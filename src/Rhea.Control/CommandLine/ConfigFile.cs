@@ -26,7 +26,7 @@ internal static partial class ConfigFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{path}': {FileErrors.Reason(error)}");
+            throw FileErrors.CouldNotOpen(path, error);
         }
 
         if (++draft.Nesting > Deepest) throw new ConfigException($"files of options that read each other, more than {Deepest} deep");

@@ -67,7 +67,7 @@ public sealed class MigrationChannel : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{path}': {FileErrors.Reason(error)}", error);
+            throw FileErrors.CouldNotOpen(path, error);
         }
     }
 }

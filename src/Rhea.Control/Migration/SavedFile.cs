@@ -77,7 +77,7 @@ public static class SavedFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{path}': {FileErrors.Reason(error)}", error);
+            throw FileErrors.CouldNotOpen(path, error);
         }
     }
 }

@@ -200,7 +200,7 @@ public static class MemoryCommands
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new ConfigException($"Could not open '{path}': {FileErrors.Reason(error)}");
+            throw FileErrors.CouldNotOpen(path, error);
         }
     }
 }
