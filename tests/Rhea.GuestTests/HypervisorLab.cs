@@ -7,7 +7,7 @@ namespace Rhea.GuestTests;
 internal abstract class HypervisorLab : IDisposable
 {
     /// <summary>More than tools/lab.sh gives a job: the lab can tell what it was about.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(450);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(600);
 
     private static readonly string[] Firmware = ["bios-256k.bin", "vgabios-stdvga.bin", "linuxboot_dma.bin", "multiboot_dma.bin"];
 
