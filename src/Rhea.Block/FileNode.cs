@@ -99,29 +99,15 @@ public sealed class FileNode : BlockNode
 
     /// <summary>What is short, and in the host's memory, is read at once: for that nobody has to wait, and three threads need not take turns.</summary>
     public override ValueTask ReadAsync(long offset, ScatterList into, CancellationToken cancel) =>
-        !cancel.IsCancellationRequested && TryReadAtOnce(offset, into) ? default : Run(() =>
-        {
-            for (var i = 0; i < into.Count; offset += into.LengthOf(i++))
-            {
-                using ScatterList.Held piece = into.Hold(i);
-                _file.Read(offset, piece.Bytes);
-            }
-        }, cancel);
+        !cancel.IsCancellationRequested && into.Length <= AtOnce && _file.TryReadAtOnce(offset, into) ? default : Run(() => _file.Read(offset, into), cancel);
 
-    public override ValueTask WriteAsync(long offset, ScatterList from, CancellationToken cancel) => Run(() =>
-    {
-        for (var i = 0; i < from.Count; offset += from.LengthOf(i++))
-        {
-            using ScatterList.Held piece = from.Hold(i);
-            _file.Write(offset, piece.Bytes);
-        }
-    }, cancel);
+    public override ValueTask WriteAsync(long offset, ScatterList from, CancellationToken cancel) => Run(() => _file.Write(offset, from), cancel);
 
     public override ValueTask WriteZeroesAsync(long offset, long length, bool mayUnmap, CancellationToken cancel) => Run(() =>
     {
         if (_file.TryWriteZeroes(offset, length, mayUnmap)) return;
         for (long end = offset + length; offset < end; offset += _zeros.Length)
-            _file.Write(offset, _zeros.AsSpan(0, (int)Math.Min(_zeros.Length, end - offset)));
+            _file.Write(offset, ScatterList.Of(_zeros.AsMemory(0, (int)Math.Min(_zeros.Length, end - offset))));
     }, cancel);
 
     /// <summary>A host that cannot make holes keeps the data, which is as good.</summary>
@@ -143,18 +129,6 @@ public sealed class FileNode : BlockNode
         _file.Dispose();
         _before?.Dispose();
         base.Dispose();
-    }
-
-    private bool TryReadAtOnce(long offset, ScatterList into)
-    {
-        if (into.Length > AtOnce) return false;
-        for (var i = 0; i < into.Count; offset += into.LengthOf(i++))
-        {
-            using ScatterList.Held piece = into.Hold(i);
-            if (!_file.TryReadAtOnce(offset, piece.Bytes)) return false;
-        }
-
-        return true;
     }
 
     private async ValueTask Run(Action call, CancellationToken cancel)

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
+using Rhea.Core.Memory;
 
 namespace Rhea.Host;
 
@@ -7,7 +8,7 @@ namespace Rhea.Host;
 /// <remarks>
 /// With direct access the page cache is bypassed by whatever is aligned for it; the rest goes through a second, cached
 /// descriptor, which Linux keeps coherent with the first. All calls wait for the host; any thread may make them.
-/// UNSAFE: passes addresses of spans to system calls. SAFETY: each span is pinned during its call, which gets its exact length.
+/// UNSAFE: passes addresses of pieces to system calls. SAFETY: each piece is held and pinned during the call, which gets its exact length.
 /// </remarks>
 public sealed unsafe partial class DiskFile : IDisposable
 {
@@ -17,7 +18,7 @@ public sealed unsafe partial class DiskFile : IDisposable
     private const int GetOpenFileLock = 36, SetOpenFileLock = 37;
     private const short ReadLock = 0, WriteLock = 1, NoLock = 2;
     private const uint BlockGetSize = 0x8008_1272, BlockDiscard = 0x1277, BlockZeroOut = 0x127F;
-    private const int Sector = 512, NoWait = 8;
+    private const int Sector = 512, NoWait = 8, MostPieces = 128;
 
     private readonly SafeFileHandle _file;
     private readonly SafeFileHandle? _direct;
@@ -63,47 +64,34 @@ public sealed unsafe partial class DiskFile : IDisposable
     }
 
     /// <summary>Past the end a disk reads as zeros.</summary>
-    public void Read(long offset, Span<byte> into)
+    public void Read(long offset, ScatterList into)
     {
-        while (!into.IsEmpty)
+        for (ScatterList rest = into; rest.Length > 0;)
         {
-            nint done = ReadSome(offset, into);
+            nint done = Transfer(Way.Read, offset, rest);
             if (done == 0)
             {
-                into.Clear();
+                Clear(rest);
                 return;
             }
 
-            into = into[(int)done..];
             offset += done;
+            rest = rest.Slice(done, rest.Length - done);
         }
     }
 
     /// <summary>Reads what the host has in its page cache. False when that is not all, or it would have to wait: then what was read means nothing.</summary>
-    public bool TryReadAtOnce(long offset, Span<byte> into)
-    {
-        if (_direct is not null) return false;
-        fixed (byte* bytes = into)
-        {
-            var vector = new IoVector { Start = bytes, Length = (nuint)into.Length };
-            return PReadV2(_file, &vector, 1, offset, NoWait) == into.Length;
-        }
-    }
+    public bool TryReadAtOnce(long offset, ScatterList into) =>
+        _direct is null && into.Count <= MostPieces && Transfer(Way.ReadAtOnce, offset, into) == into.Length;
 
-    public void Write(long offset, ReadOnlySpan<byte> from)
+    public void Write(long offset, ScatterList from)
     {
-        while (!from.IsEmpty)
+        for (ScatterList rest = from; rest.Length > 0;)
         {
-            nint done;
-            fixed (byte* bytes = from)
-            {
-                done = _direct is not null && IsAligned(offset, bytes, from.Length) ? PWrite(_direct, bytes, (nuint)from.Length, offset) : -1;
-                if (done < 0) done = PWrite(_file, bytes, (nuint)from.Length, offset);
-            }
-
-            if (Checked(done) == 0) throw new HostException(HostException.NoSpace);
-            from = from[(int)done..];
+            nint done = Transfer(Way.Write, offset, rest);
+            if (done == 0) throw new HostException(HostException.NoSpace);
             offset += done;
+            rest = rest.Slice(done, rest.Length - done);
         }
     }
 
@@ -157,16 +145,49 @@ public sealed unsafe partial class DiskFile : IDisposable
         _file.Dispose();
     }
 
-    private nint ReadSome(long offset, Span<byte> into)
+    /// <summary>One call for as many pieces as one takes; the bytes that it has moved.</summary>
+    private nint Transfer(Way way, long offset, ScatterList pieces)
     {
-        fixed (byte* bytes = into)
+        IoVector* vectors = stackalloc IoVector[MostPieces];
+        return HoldAndCall(way, offset, pieces, vectors, 0);
+    }
+
+    /// <summary>Each piece is held by a turn of its own, and the last turn makes the call.</summary>
+    private nint HoldAndCall(Way way, long offset, ScatterList pieces, IoVector* vectors, int held)
+    {
+        if (held == Math.Min(pieces.Count, MostPieces)) return Call(way, offset, vectors, held);
+        using ScatterList.Held piece = pieces.Hold(held);
+        fixed (byte* bytes = piece.Bytes)
         {
-            nint done = _direct is not null && IsAligned(offset, bytes, into.Length) ? PRead(_direct, bytes, (nuint)into.Length, offset) : -1;
-            return done >= 0 ? done : Checked(PRead(_file, bytes, (nuint)into.Length, offset));
+            vectors[held] = new IoVector { Start = bytes, Length = (nuint)piece.Bytes.Length };
+            return HoldAndCall(way, offset, pieces, vectors, held + 1);
         }
     }
 
-    private static bool IsAligned(long offset, byte* bytes, int length) => (((ulong)offset | (nuint)bytes | (uint)length) & (Sector - 1)) == 0;
+    private nint Call(Way way, long offset, IoVector* vectors, int count)
+    {
+        if (way == Way.ReadAtOnce) return PReadV2(_file, vectors, count, offset, NoWait);
+        nint done = _direct is not null && IsAligned(offset, vectors, count) ? Call(_direct) : -1;
+        return done >= 0 ? done : Checked(Call(_file));
+
+        nint Call(SafeFileHandle file) => way == Way.Read ? PReadV(file, vectors, count, offset) : PWriteV(file, vectors, count, offset);
+    }
+
+    private static bool IsAligned(long offset, IoVector* vectors, int count)
+    {
+        var all = (ulong)offset;
+        for (var i = 0; i < count; i++) all |= (nuint)vectors[i].Start | vectors[i].Length;
+        return (all & (Sector - 1)) == 0;
+    }
+
+    private static void Clear(ScatterList pieces)
+    {
+        for (var i = 0; i < pieces.Count; i++)
+        {
+            using ScatterList.Held piece = pieces.Hold(i);
+            piece.Bytes.Clear();
+        }
+    }
 
     private void BlockRange(uint request, long offset, long length)
     {
@@ -187,14 +208,14 @@ public sealed unsafe partial class DiskFile : IDisposable
     [LibraryImport("libc", EntryPoint = "ftruncate64", SetLastError = true)]
     private static partial int Truncate(SafeFileHandle file, long length);
 
-    [LibraryImport("libc", EntryPoint = "pread64", SetLastError = true)]
-    private static partial nint PRead(SafeFileHandle file, byte* into, nuint length, long offset);
+    [LibraryImport("libc", EntryPoint = "preadv64", SetLastError = true)]
+    private static partial nint PReadV(SafeFileHandle file, IoVector* into, int count, long offset);
 
     [LibraryImport("libc", EntryPoint = "preadv64v2", SetLastError = true)]
     private static partial nint PReadV2(SafeFileHandle file, IoVector* into, int count, long offset, int flags);
 
-    [LibraryImport("libc", EntryPoint = "pwrite64", SetLastError = true)]
-    private static partial nint PWrite(SafeFileHandle file, byte* from, nuint length, long offset);
+    [LibraryImport("libc", EntryPoint = "pwritev64", SetLastError = true)]
+    private static partial nint PWriteV(SafeFileHandle file, IoVector* from, int count, long offset);
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int DataSync(SafeFileHandle file);
@@ -207,6 +228,13 @@ public sealed unsafe partial class DiskFile : IDisposable
 
     [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static partial int IoControl(SafeFileHandle file, nuint request, void* argument);
+
+    private enum Way
+    {
+        Read,
+        ReadAtOnce,
+        Write,
+    }
 
     private struct IoVector
     {

@@ -65,27 +65,37 @@ public sealed class HostIoThreads : IHostIo
         }
     }
 
+    /// <summary>A caller with a context is gone on with in it, from the thread that has done the work.</summary>
     private sealed class Request(Action call, CancellationToken cancel)
     {
-        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly CancellationToken _cancel = cancel;
+        private readonly SynchronizationContext? _context = SynchronizationContext.Current;
+        private Exception? _error;
+
+        public TaskCompletionSource Done { get; } = new(SynchronizationContext.Current is null ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None);
 
         public void Serve()
         {
-            if (cancel.IsCancellationRequested)
-            {
-                Done.SetCanceled(cancel);
-                return;
-            }
-
             try
             {
+                _cancel.ThrowIfCancellationRequested();
                 call();
-                Done.SetResult();
             }
             catch (Exception error)
             {
-                Done.SetException(error);
+                _error = error;
             }
+
+            if (_context is null) End(this);
+            else _context.Send(End, this);
+        }
+
+        private static void End(object? request)
+        {
+            var it = (Request)request!;
+            if (it._error is null) it.Done.SetResult();
+            else if (it._error is OperationCanceledException) it.Done.SetCanceled(it._cancel);
+            else it.Done.SetException(it._error);
         }
     }
 }
