@@ -28,13 +28,14 @@ pack() {
   done
   cat >"$work/root/job/.lab" <<LAB
 mount -t tmpfs tmp /tmp; mkdir -p /dev/shm; ln -s /proc/self/fd /dev/fd
+cd /job
 $setup
 modprobe virtio_pci; modprobe virtio_console
 for i in \$(seq 100); do [ -c /dev/vport0p2 ] && break; sleep 0.1; done
 exec 9>/dev/vport0p2
 echo begun >&9
 stty -F /dev/ttyS1 raw -echo
-cd /job; sh ./run $(printf '%q ' "$@") </dev/ttyS1 >/dev/ttyS1 2>&1 9>&-; status=\$?
+sh ./run $(printf '%q ' "$@") </dev/ttyS1 >/dev/ttyS1 2>&1 9>&-; status=\$?
 [ ! -d out ] || tar cf /dev/vport0p1 out || exit
 echo \$status >&9
 LAB
@@ -49,7 +50,7 @@ look() {
   cat "$work/looks" >&2
 }
 
-# All of the lab's processors were seen with interrupts off each time: its kernel spins (seen: two that wait for each other after a nested guest has run).
+# All of the lab's processors were seen with interrupts off each time: its kernel spins (seen: at a breakpoint that Linux had put into its scheduler while it changed it, see tools/kvm-lab).
 stuck() {
   local flags
   for flags in $(grep -oE 'RFL=[0-9a-f]+' "$work/looks" | cut -c5-); do (( (0x$flags & 0x200) == 0 )) || return 1; done
