@@ -62,10 +62,10 @@ internal enum KvmCall : uint
 internal enum KvmCapability
 {
     IrqChip = 0,
-    SetGuestDebug = 23,
-    Mce = 31,
     CoalescedMmio = 15, // and which of a processor's shared pages the ring is
+    SetGuestDebug = 23,
     IrqRouting = 25,
+    Mce = 31,
     VcpuEvents = 41,
     DebugRegs = 50,
     Xsave = 55,
