@@ -46,6 +46,9 @@ internal unsafe struct Block
     /// <summary>What <c>info jit</c> tells of its translation: its linear address, its bytes, and, while they are counted, how often it has run.</summary>
     public ulong Linear;
     public int HostLength;
+
+    /// <summary>Where what must be in the code segment for its translation to run begins and ends, in bytes from its start: itself, and where it jumps to in its page.</summary>
+    public short CodeFrom, CodeTo;
     public long Executions;
 
     /// <summary>How often it had the interpreter do an instruction, and left by a jump that was not linked.</summary>

@@ -39,7 +39,7 @@ internal sealed unsafe class BlockCache : IDisposable
     public Block* Find()
     {
         ulong linear = _cpu.LinearIp;
-        ulong key = _cpu.Mmu.Generation << 8 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x80u : 0);
+        ulong key = _cpu.Mmu.Generation << 16 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x8000u : 0);
         JumpEntry* entry = _jumps + ((linear ^ linear >> JumpBits) & ((1 << JumpBits) - 1));
         if (entry->Linear == linear && entry->Key == key && !entry->Block->Dead) return entry->Block;
         Block* block = FindSlow(linear, out bool lasts);

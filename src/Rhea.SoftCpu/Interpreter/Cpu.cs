@@ -169,11 +169,11 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>What the decoding of a block depends on besides its bytes.</summary>
     public BlockMode BlockMode { get; private set; }
 
-    /// <summary>The mode is one of those that the translator knows: 64-bit code, or 32-bit code in flat segments.</summary>
-    public bool Translates { get; private set; }
-
     /// <summary>Where the next instruction is, segmentation applied.</summary>
     public ulong LinearIp => Code64 ? State.Rip : (uint)(State.Segments[(int)SegmentRegister.Cs].Base + State.Rip);
+
+    /// <summary>So many bytes of code, from RIP on, are in the code segment.</summary>
+    public bool FitsCode(int length) => Code64 || State.Rip + (ulong)length - 1 <= Segment(SegmentRegister.Cs).Limit;
 
     /// <summary>RIP of the running block's first instruction.</summary>
     public ulong BlockIp
@@ -517,17 +517,41 @@ internal sealed unsafe class Cpu : IDisposable
         if (!Code64 && IsFlat(SegmentRegister.Es) && IsFlat(SegmentRegister.Ss) && IsFlat(SegmentRegister.Ds)) mode |= BlockMode.Flat;
         if (!Code64 && IsOpen(SegmentRegister.Fs)) mode |= BlockMode.OpenFs;
         if (!Code64 && IsOpen(SegmentRegister.Gs)) mode |= BlockMode.OpenGs;
+        if (!Code64 && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue } && (mode & BlockMode.Code32) != 0) mode |= BlockMode.FlatCode;
+        if (StackMask == uint.MaxValue) mode |= BlockMode.Stack32;
+        if (!Code64) UpdateReach(mode);
         if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
         if (!RealSegments && (state.Cr0 & Cr0.TaskSwitched) == 0 && (state.Cr4 & Cr4.OsXsave) != 0 && (state.Xcr0 & Vex.AvxState) == Vex.AvxState) mode |= BlockMode.WideVectors;
         BlockMode = mode;
-        Translates = Code64 || ((mode & (BlockMode.Code32 | BlockMode.Flat)) == (BlockMode.Code32 | BlockMode.Flat) && StackMask == uint.MaxValue
-            && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue });
         (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Generation);
         (_head->FetchTable, _head->TargetMode, _head->TimeDenied) = (Mmu.FetchTable, Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
         SelectView();
     }
 
     public void Dispose() => Mmu.Dispose();
+
+    private void UpdateReach(BlockMode mode)
+    {
+        uint limit = Segment(SegmentRegister.Cs).Limit;
+        _head->CodeLimit = (mode & BlockMode.Code32) != 0 ? limit : Math.Min(limit, ushort.MaxValue);
+        for (var register = SegmentRegister.Es; register <= SegmentRegister.Gs; register++)
+        {
+            ref Segment segment = ref Segment(register);
+            ulong length = (ulong)segment.Limit + 1;
+            Ref<ulong>(FrameOffset.Reach(register, write: false)) = CanReach(in segment, write: false) ? length : 0;
+            Ref<ulong>(FrameOffset.Reach(register, write: true)) = CanReach(in segment, write: true) ? length : 0;
+        }
+    }
+
+    /// <summary>All bytes up to the limit may be accessed, as <see cref="Segmented"/> decides.</summary>
+    private bool CanReach(in Segment segment, bool write)
+    {
+        if (RealSegments) return true;
+        const uint present = 0x8000, code = 0x800, down = 0x400, writable = 0x200; // of code, the last one is: readable
+        uint flags = segment.Flags;
+        if ((flags & present) == 0) return false;
+        return (flags & code) != 0 ? !write && (flags & writable) != 0 : (flags & down) == 0 && (!write || (flags & writable) != 0);
+    }
 
     private void SelectView()
     {
@@ -570,7 +594,7 @@ internal sealed unsafe class Cpu : IDisposable
 
 /// <summary>Code size, whether data segments can be left out of account, and whether SSE is switched on.</summary>
 [Flags]
-internal enum BlockMode : byte
+internal enum BlockMode : ushort
 {
     Code16 = 0,
     Code32 = 1,
@@ -584,4 +608,10 @@ internal enum BlockMode : byte
 
     /// <summary>AVX is switched on.</summary>
     WideVectors = 64,
+
+    /// <summary>32-bit code whose segment has neither a base nor a limit that matters.</summary>
+    FlatCode = 128,
+
+    /// <summary>The stack pointer is ESP. Without it, and without <see cref="Code64"/>, it is SP.</summary>
+    Stack32 = 256,
 }

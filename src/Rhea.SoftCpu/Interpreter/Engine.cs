@@ -38,7 +38,7 @@ internal sealed unsafe class Engine : IDisposable
         {
             Block* block = Cache.Find();
             if (block == null) return Step.Fault;
-            if (block->Count > budget || !FitsSegment(block) || _cpu.Debugger.StopsWithin(block->Length)) return RunOne(ref budget);
+            if (block->Count > budget || !_cpu.FitsCode(block->Length) || _cpu.Debugger.StopsWithin(block->Length)) return RunOne(ref budget);
             if (_cpu.Debugger.StopsHere()) return Step.Stop;
 
             if (_translated != null && !_translated.HasRoom)
@@ -89,7 +89,7 @@ internal sealed unsafe class Engine : IDisposable
         if (block == null) return Step.Fault;
         ref CpuState state = ref _cpu.State;
         Op* op = Block.Ops(block);
-        if (!_cpu.Code64 && state.Rip + op->NextOffset - 1 > state.Segments[(int)SegmentRegister.Cs].Limit) return _cpu.Fault(ExceptionVector.GeneralProtection);
+        if (!_cpu.FitsCode(op->NextOffset)) return _cpu.Fault(ExceptionVector.GeneralProtection);
         _cpu.BlockIp = state.Rip;
         _log?.Entering(_cpu, (nint)block);
         Step step = HandlerTable.Call(_cpu, in *op);
@@ -99,9 +99,6 @@ internal sealed unsafe class Engine : IDisposable
         _cpu.EndStep();
         return Step.Stop;
     }
-
-    private bool FitsSegment(Block* block) =>
-        _cpu.Code64 || _cpu.State.Rip + (ulong)block->Length - 1 <= _cpu.State.Segments[(int)SegmentRegister.Cs].Limit;
 
     private ulong Clip(ulong ip) => _cpu.Code64 ? ip : (uint)ip;
 }

@@ -52,7 +52,10 @@ internal struct FrameHead
     /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
     public nint Arena, Handle;
 
-    private readonly Unused _room;
+    private readonly ulong _room; // so that what follows is where an 8-bit displacement reaches it
+
+    /// <summary>The last byte of the code segment that generated code runs from: in 16-bit code no jump goes beyond 64 KiB.</summary>
+    public ulong CodeLimit;
 
     /// <summary>The TLB's entries for the running code.</summary>
     public nint ReadTable, WriteTable;
@@ -64,13 +67,12 @@ internal struct FrameHead
     public uint Generation;
     public BlockMode Mode;
     public byte Level;
-    private readonly byte _unused;
 
     /// <summary>Not 0: something is to be looked at before the next block. It is in no entry's key, so no indirect jump is found.</summary>
     public byte Attention;
 
     /// <summary>What a jump's entry must have, when there is nothing to look at.</summary>
-    public readonly ulong Key => Generation | (ulong)Mode << 32 | (ulong)Level << 40;
+    public readonly ulong Key => Generation | (ulong)Mode << 32 | (ulong)Level << 48;
 
     /// <summary>RIP of the first byte of the page that the running code is in.</summary>
     public ulong PageIp;
@@ -106,13 +108,6 @@ internal struct FrameHead
 
     /// <summary>An interrupt waits, for IF if for nothing else.</summary>
     public bool InterruptWaits;
-
-    /// <summary>So that what follows is where an 8-bit displacement reaches it.</summary>
-    [InlineArray(2)]
-    private struct Unused
-    {
-        private ulong _first;
-    }
 }
 
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
@@ -126,6 +121,7 @@ internal static class FrameOffset
     public static readonly ushort KernelGsBase = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.KernelGsBase));
     public static readonly ushort TscAux = Of((ref Frame frame) => ref Unsafe.As<ulong, byte>(ref frame.State.TscAux));
     public static readonly ushort Mxcsr = Of((ref Frame frame) => ref Unsafe.As<uint, byte>(ref frame.State.Mxcsr));
+    public static readonly short CodeLimit = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.CodeLimit));
     public static readonly short FetchTable = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.FetchTable));
     public static readonly short Targets = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.Targets));
     public static readonly short TargetMode = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TargetMode));
@@ -174,8 +170,13 @@ internal static class FrameOffset
     /// <summary>Behind those, the addresses of what makes the status flags, by recipe.</summary>
     public static readonly int FlagMakers = Cell(Translator.LoopCell.Count);
 
+    /// <summary>Behind those, for each segment register how many bytes from its start may be read, then the same for writing.</summary>
+    private static readonly int Reaches = FlagMakers + (Translator.FlagSource.Recipes * sizeof(ulong));
+
     /// <summary>The end of all.</summary>
-    public static readonly int End = FlagMakers + (Translator.FlagSource.Recipes * sizeof(ulong));
+    public static readonly int End = Reaches + (2 * SegmentCount * sizeof(ulong));
+
+    private const int SegmentCount = 6;
 
     /// <summary>It lies before the head.</summary>
     public const int HostX87 = -FrameHead.Length - Translator.HostX87.Length;
@@ -208,6 +209,9 @@ internal static class FrameOffset
     public static int VectorNumber(int offset) => (offset - FirstVector) / Unsafe.SizeOf<VectorRegister>();
 
     public static ushort SegmentBase(SegmentRegister segment) => (ushort)(FirstSegment + ((int)segment * Unsafe.SizeOf<Segment>()));
+
+    /// <summary>How many bytes from its start, up to 4 GiB, a segment has that may be accessed so: 0 if none, or if it expands down, so that somebody has to look. Not kept in 64-bit code.</summary>
+    public static int Reach(SegmentRegister segment, bool write) => Reaches + (((write ? SegmentCount : 0) + (int)segment) * sizeof(ulong));
 
     public static ushort Selector(SegmentRegister segment) => (ushort)(FirstSelector + ((int)segment * Unsafe.SizeOf<Segment>()));
 

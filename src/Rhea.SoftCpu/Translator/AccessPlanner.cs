@@ -18,7 +18,7 @@ internal sealed class AccessPlanner
     private readonly long[] _distances = new long[Registers];
     private readonly List<Group> _groups = [];
     private PlannedAccess[] _planned = [];
-    private bool _wide;
+    private BlockMode _mode;
     private int _nextSymbol, _firstOpen, _blockStart;
 
     /// <param name="planned">Takes what is found, by instruction.</param>
@@ -26,7 +26,7 @@ internal sealed class AccessPlanner
     /// <param name="blockStart">Where in its page it begins.</param>
     public void Start(PlannedAccess[] planned, BlockMode mode, int blockStart)
     {
-        (_planned, _wide, _blockStart) = (planned, (mode & BlockMode.Code64) != 0, blockStart);
+        (_planned, _mode, _blockStart) = (planned, mode, blockStart);
         for (var register = 0; register < Registers; register++) (_symbols[register], _distances[register]) = (register, 0);
         _nextSymbol = Registers;
         _firstOpen = 0;
@@ -55,6 +55,7 @@ internal sealed class AccessPlanner
                 return;
             case InstructionKind.Jump when !op.Has(OpFlags.Memory):
                 AddJump(number, form.Code.FlowControl());
+                Forget(written & ~(1 << Stack));
                 return;
             case InstructionKind.Interpreted or InstructionKind.System or InstructionKind.Jump or InstructionKind.Stack:
                 _firstOpen = _groups.Count;
@@ -86,11 +87,13 @@ internal sealed class AccessPlanner
         }
     }
 
-    private int StackSize => _wide ? 8 : 4;
+    private bool Wide => (_mode & BlockMode.Code64) != 0;
+
+    private int StackSize => Wide ? 8 : 4;
 
     private void AddOperand(int number, in Op op, int size, bool write)
     {
-        if (op.AddressShift != (_wide ? 0 : 32)) return;
+        if (op.AddressShift != (Wide ? 0 : 32) || !MemoryAccess.IsOpen(in op, _mode)) return;
         var displacement = (int)op.Displacement;
         if (displacement is > int.MaxValue / 2 or < int.MinValue / 2) return;
         Place place = Of(op.Base), index = Of(op.Index);
@@ -155,14 +158,14 @@ internal sealed class AccessPlanner
     {
         if (form.Code is Code.Lea_r64_m or Code.Lea_r32_m)
         {
-            if (form.Code == Code.Lea_r64_m != _wide || op.Index != FrameOffset.Zero || op.AddressShift != (_wide ? 0 : 32)) return false;
+            if (form.Code == Code.Lea_r64_m != Wide || op.Index != FrameOffset.Zero || op.AddressShift != (Wide ? 0 : 32)) return false;
             Place place = Of(op.Base);
             if (place.Symbol == NoSymbol) return false;
             Set(op.R0, place with { Distance = Clip(place.Distance + op.Displacement) });
             return true;
         }
 
-        if (op.Has(OpFlags.Memory) || form.Size != (_wide ? 64 : 32)) return false;
+        if (op.Has(OpFlags.Memory) || form.Size != (Wide ? 64 : 32)) return false;
         long by = op.Immediate;
         switch (form.Mnemonic)
         {
@@ -179,7 +182,7 @@ internal sealed class AccessPlanner
     }
 
     /// <summary>Of a 32-bit address only 32 bits matter.</summary>
-    private long Clip(long distance) => _wide ? distance : (int)distance;
+    private long Clip(long distance) => Wide ? distance : (int)distance;
 
     private Place Of(ushort register)
     {

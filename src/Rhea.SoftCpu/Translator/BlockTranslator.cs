@@ -78,11 +78,12 @@ internal sealed unsafe class BlockTranslator
         if (Plan(block) * 2 > block->Count) return false;
         PlanAccesses(block);
         int turn = PlanLoop(block);
-        block->NeedsFlags = FindLiveFlags(block, checksOthers: turn > 0) != 0 || counts;
+        block->NeedsFlags = FindLiveFlags(block, checksOthers: turn > 0) != 0 || counts || _site.HasCodeSegment;
         _site.Flags.Start(block->NeedsFlags);
         if (IsLoop(block)) _code.Align(LoopAlignment);
         (block->Entry, HasTurns) = (_code.Position, turn > 0);
         _marks.Clear();
+        int outside = _site.HasCodeSegment ? CheckSegment(block) : 0;
         if (kind.Profiles) CountExecution(block);
         _profiles = kind.Profiles;
         _exits.Start(loops: kind.Chains && (block->NeedsFlags || turn > 0));
@@ -102,6 +103,7 @@ internal sealed unsafe class BlockTranslator
         _exits.EmitStubs(exits, number);
         if (counts) EmitSpent([spent], block->Count, start, default);
         block->StartStub = _code.Position;
+        if (outside != 0) _code.Bind(outside);
         _exits.Leave(start);
         return true;
     }
@@ -169,6 +171,26 @@ internal sealed unsafe class BlockTranslator
         return end != 0 && _loop.Finish() ? end : 0;
     }
 
+    /// <summary>The jump for when the block, and where it jumps to in its page, are not in the code segment.</summary>
+    private int CheckSegment(Block* block)
+    {
+        Op* ops = Block.Ops(block);
+        int from = 0, to = block->Length;
+        for (var i = 0; i < block->Count; i++)
+        {
+            if (_plan[i].Kind != InstructionKind.Jump || !_jump.IsInPage(in ops[i])) continue;
+            from = Math.Min(from, (int)ops[i].Immediate);
+            to = Math.Max(to, (int)ops[i].Immediate + 1);
+        }
+
+        (block->CodeFrom, block->CodeTo) = ((short)from, (short)to);
+        _exits.LoadIp(_site.BlockStart + from);
+        _code.Load(GuestRegister.Temporary, new HostAddress(GuestRegister.State, FrameOffset.CodeLimit));
+        _code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.Temporary, from - to + 1));
+        _code.Op(0x3B, true, GuestRegister.Address, GuestRegister.Temporary);
+        return _code.Jump(Condition.Greater);
+    }
+
     private void Mark(Block* block, int offset) => _marks.Add((_code.Position - block->Entry, offset));
 
     private static bool IsJumpBack(in Op op) => ((Code)op.Code).FlowControl() is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch && op.Immediate == 0;
@@ -233,7 +255,7 @@ internal sealed unsafe class BlockTranslator
             InstructionKind.Special => SpecialInstruction.Written(in op),
             InstructionKind.Divide or InstructionKind.X87 => 1 << HostRegister.Rax | 1 << HostRegister.Rdx,
             InstructionKind.Stack => stack | baseRegister | (op.Has(OpFlags.Memory) ? 0 : 1 << FrameOffset.GeneralNumber(op.R0)),
-            InstructionKind.Jump => stack,
+            InstructionKind.Jump => JumpInstruction.Written(in op),
             _ => FlagKeeper.Everything,
         };
     }
@@ -261,7 +283,7 @@ internal sealed unsafe class BlockTranslator
 
     private void PlanAccesses(Block* block)
     {
-        if (block->ChecksAlone)
+        if (block->ChecksAlone || !_site.SharesChecks)
         {
             Array.Clear(_accesses);
             return;

@@ -12,7 +12,7 @@ internal static class HostRegister
 /// <summary>Condition codes of Jcc, SETcc and CMOVcc (Intel SDM vol. 1, appendix B).</summary>
 internal static class Condition
 {
-    public const int Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12;
+    public const int Below = 2, AboveOrEqual = 3, Equal = 4, NotEqual = 5, BelowOrEqual = 6, Above = 7, Less = 12, Greater = 15;
 }
 
 /// <summary>An operand in memory, as ModRM and SIB say it: base + index · 2^scale + displacement. -1 is no register.</summary>
@@ -142,6 +142,19 @@ internal sealed unsafe class Emitter(nint memory, int length)
         ModRm(register, other);
     }
 
+    /// <summary>An instruction of 16, 32 or 64 bits with a register and a memory operand.</summary>
+    public void Sized(int opcode, int size, int register, in HostAddress address)
+    {
+        if (size == sizeof(ushort)) Byte(0x66);
+        Op(opcode, size == sizeof(ulong), register, in address);
+    }
+
+    public void Sized(int opcode, int size, int register, int other)
+    {
+        if (size == sizeof(ushort)) Byte(0x66);
+        Op(opcode, size == sizeof(ulong), register, other);
+    }
+
     // Instructions
 
     public void Move(int to, int from) => Op(0x8B, true, to, from);
@@ -153,6 +166,8 @@ internal sealed unsafe class Emitter(nint memory, int length)
     public void Load32(int to, in HostAddress from) => Op(0x8B, false, to, in from);
 
     public void LoadWord(int to, in HostAddress from) => Op(0x0FB7, false, to, in from);
+
+    public void ExtendWord(int to, int from) => Op(0x0FB7, false, to, from);
 
     public void LoadByte(int to, in HostAddress from) => Op(0x0FB6, false, to, in from);
 

@@ -1,3 +1,4 @@
+using Rhea.Core.Cpu;
 using Rhea.SoftCpu.Interpreter;
 using static Rhea.SoftCpu.Translator.GuestRegister;
 
@@ -49,7 +50,7 @@ internal sealed class Exits(Site site, Stubs stubs)
     /// <summary>The turns have been emitted.</summary>
     public void EndTurns() => _turns = 0;
 
-    /// <summary>Looks for the code of the RIP in R10: the jumps for when the place has another target, with the wanted one in R10, and for when it holds no longer.</summary>
+    /// <summary>Looks for the code of the linear address in R10: the jumps for when the place has another target, with the wanted one in R10, and for when it holds no longer.</summary>
     public static (int Other, int Stale) Probe(Emitter code)
     {
         code.Op(0x69, false, Temporary, Address); // imul
@@ -114,19 +115,29 @@ internal sealed class Exits(Site site, Stubs stubs)
         return true;
     }
 
-    /// <summary>Looks for the code of the RIP in R10, and misses if there is none. Leaves the place of the table in R11; changes R10.</summary>
+    /// <summary>Looks for the code of the RIP in R10, and misses if there is none, or if it is not in the code segment. Leaves the place of the table in R11; changes R10.</summary>
     public void Lookup()
     {
+        if (site.HasCodeSegment)
+        {
+            _code.Op(0x3B, true, Address, new HostAddress(State, FrameOffset.CodeLimit));
+            site.Miss(_code.Jump(Condition.Above));
+            _code.Op(0x03, false, Address, new HostAddress(State, FrameOffset.SegmentBase(SegmentRegister.Cs)));
+        }
+
         (int other, int stale) = Probe(_code);
         site.Seek(other, stale);
     }
 
     /// <summary>Jumps to the code that <see cref="Lookup()"/> found, whose place is in R11.</summary>
-    public void Go() => Go(_code);
+    public void Go() => Go(_code, site.HasCodeSegment);
 
-    public static void Go(Emitter code)
+    /// <param name="code">Where to emit.</param>
+    /// <param name="segmented">RIP is less than the linear address by the base of the code segment.</param>
+    public static void Go(Emitter code, bool segmented)
     {
         code.Load(Address, new HostAddress(Temporary, EntryPageIp));
+        if (segmented) code.Op(0x2B, false, Address, new HostAddress(State, FrameOffset.SegmentBase(SegmentRegister.Cs)));
         code.Store(new HostAddress(State, FrameOffset.PageIp), Address);
         code.Op(0xFF, false, 4, new HostAddress(Temporary, EntryCode));
     }
@@ -148,10 +159,10 @@ internal sealed class Exits(Site site, Stubs stubs)
     public void Far(long place)
     {
         site.LoopRegisters.GiveBack();
-        if (_farSlots == FarSlot.Count)
+        if (_farSlots == FarSlot.Count || site.HasCodeSegment)
         {
             LoadIp((int)place);
-            _code.JumpTo(stubs.LookUp);
+            _code.JumpTo(stubs.LookUp(site.HasCodeSegment));
             return;
         }
 

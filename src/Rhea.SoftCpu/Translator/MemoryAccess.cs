@@ -18,16 +18,21 @@ internal sealed class MemoryAccess(Site site)
     private int _slot = Spare;
     private (int Slot, bool WithPage) _kept = (None, false); // R10 has the slot's distance from guest to host addresses, maybe with RIP of the page
 
-    /// <summary>False when the interpreter must find this operand: by an address of 16 bits, or in a segment with limits.</summary>
-    public bool CanReach(in Op op) => (op.Has(OpFlags.Flat) || HasOnlyBase(op.Segment)) && CanCompute(in op);
-
-    /// <summary>The offset in the segment can be computed here.</summary>
-    public bool CanCompute(in Op op)
+    /// <summary>False when the interpreter must find this operand.</summary>
+    public bool CanReach(in Op op)
     {
-        if (op.AddressShift > 32 || (op.Base == FrameOffset.BlockIp && op.AddressShift != 0)) return false;
+        if (op.Base == FrameOffset.BlockIp && op.AddressShift != 0) return false;
         long displacement = Displacement(in op);
         return displacement == (int)displacement;
     }
+
+    /// <summary>The operand's segment has neither a limit nor rights that matter.</summary>
+    public static bool IsOpen(in Op op, BlockMode mode) => op.Has(OpFlags.Flat) || (mode & BlockMode.Code64) != 0 || op.Segment switch
+    {
+        SegmentRegister.Fs => (mode & BlockMode.OpenFs) != 0,
+        SegmentRegister.Gs => (mode & BlockMode.OpenGs) != 0,
+        _ => false,
+    };
 
     /// <summary>A slot that nobody looks into.</summary>
     public static int SpareSlot { get; } = FrameOffset.Slot(Spare, write: false);
@@ -53,7 +58,7 @@ internal sealed class MemoryAccess(Site site)
 
         Forget();
         Compute(in op, Address, op.AddressShift == 0);
-        AddSegment(in op);
+        AddSegment(in op, size, write);
         Check(size, write, aligned);
         return new HostAddress(Address);
     }
@@ -68,9 +73,25 @@ internal sealed class MemoryAccess(Site site)
     {
         if (!site.IsQuiet) site.Flags.Leave();
         var linear = new HostAddress(register, displacement);
+        if (!site.HasFlatStack) return ReachInStack(in linear, size, write);
         if (isSure || CanBeNear(displacement)) return CheckNear(in linear, size, write);
         Forget();
         _code.Lea(Address, in linear, wide: false);
+        Check(size, write);
+        return new HostAddress(Address);
+    }
+
+    private HostAddress ReachInStack(in HostAddress offset, int size, bool write)
+    {
+        Forget();
+        _code.Lea(Address, in offset, wide: false);
+        if (site.HasShortStack) _code.ExtendWord(Address, Address);
+        if ((site.Mode & BlockMode.Flat) == 0)
+        {
+            CheckLimit(SegmentRegister.Ss, size, write);
+            _code.Op(0x03, false, Address, new HostAddress(State, FrameOffset.SegmentBase(SegmentRegister.Ss)));
+        }
+
         Check(size, write);
         return new HostAddress(Address);
     }
@@ -91,7 +112,8 @@ internal sealed class MemoryAccess(Site site)
         _code.Byte(3);
         _code.Arithmetic(4, true, Temporary, -size);
         _code.Op(0x03, op.AddressShift == 0, Address, Temporary);
-        AddSegment(in op);
+        if (IsShort(in op)) _code.ExtendWord(Address, Address);
+        AddSegment(in op, size, write);
         Check(size, write);
     }
 
@@ -119,9 +141,14 @@ internal sealed class MemoryAccess(Site site)
         if (op.Index != FrameOffset.Zero) index = Value(FrameOffset.GeneralNumber(op.Index), Temporary);
         var displacement = (int)Displacement(in op);
         if (start < 0 && index < 0) _code.Constant(to, wide ? (ulong)displacement : (uint)displacement);
+        else if (index < 0 && displacement == 0 && IsShort(in op)) _code.ExtendWord(to, start);
         else if (index < 0 && displacement == 0) _code.Op(0x8B, wide, to, start);
         else _code.Lea(to, new HostAddress(start, displacement, index, op.Scale), wide);
+        if (IsShort(in op) && (index >= 0 || (start >= 0 && displacement != 0))) _code.ExtendWord(to, to);
     }
+
+    /// <summary>The address has 16 bits.</summary>
+    private static bool IsShort(in Op op) => op.AddressShift > 32;
 
     /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS.</summary>
     private void Check(int size, bool write, bool aligned = false)
@@ -287,9 +314,19 @@ internal sealed class MemoryAccess(Site site)
         return !access.Grouped || access.Leader == site.Number || (-access.From - displacement >= 0 && -access.From - displacement < access.Length);
     }
 
-    private void AddSegment(in Op op)
+    /// <summary>From the offset in R10 to the linear address. Changes R11 and RFLAGS.</summary>
+    private void AddSegment(in Op op, int size, bool write)
     {
+        if (!IsOpen(in op, site.Mode)) CheckLimit(op.Segment, size, write);
         if (!op.Has(OpFlags.Flat)) _code.Op(0x03, site.Code64, Address, new HostAddress(State, FrameOffset.SegmentBase(op.Segment)));
+    }
+
+    /// <summary>The bytes from the offset in R10 on must be in the segment, and may be accessed so.</summary>
+    private void CheckLimit(SegmentRegister segment, int size, bool write)
+    {
+        _code.Lea(Temporary, new HostAddress(Address, size));
+        _code.Op(0x3B, true, Temporary, new HostAddress(State, FrameOffset.Reach(segment, write)));
+        site.Miss(_code.Jump(Condition.Above));
     }
 
     /// <summary>A slot for a new access.</summary>
@@ -297,16 +334,9 @@ internal sealed class MemoryAccess(Site site)
 
     private int NextSlot() => _slot = _slot + 1 < AccessSlots.Count ? _slot + 1 : Spare + 1;
 
-    private bool HasOnlyBase(SegmentRegister segment) => segment switch
-    {
-        SegmentRegister.Fs => (site.Mode & (BlockMode.Code64 | BlockMode.OpenFs)) != 0,
-        SegmentRegister.Gs => (site.Mode & (BlockMode.Code64 | BlockMode.OpenGs)) != 0,
-        _ => false,
-    };
-
-    /// <summary>From the page's start, where it is relative to RIP. Of a 32-bit address only 32 bits matter.</summary>
+    /// <summary>From the page's start, where it is relative to RIP. Of a 32-bit address only 32 bits matter, of one of 16 only those.</summary>
     private long Displacement(in Op op) => op.Base == FrameOffset.BlockIp ? op.Displacement + site.BlockStart
-        : op.AddressShift == 32 ? (int)op.Displacement : op.Displacement;
+        : op.AddressShift == 0 ? op.Displacement : IsShort(in op) ? (ushort)op.Displacement : (int)op.Displacement;
 
     private int Value(int number, int temporary)
     {

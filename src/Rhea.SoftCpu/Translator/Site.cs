@@ -29,8 +29,21 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>PAUSE ends the processor's turn.</summary>
     public bool Yields { get; private set; }
 
-    /// <summary>64-bit code, as opposed to 32-bit code with flat segments.</summary>
     public bool Code64 => (Mode & BlockMode.Code64) != 0;
+
+    public bool Code16 => (Mode & (BlockMode.Code32 | BlockMode.Code64)) == 0;
+
+    /// <summary>The code segment has a base or a limit: RIP is not a linear address, and what is run next is to be inside.</summary>
+    public bool HasCodeSegment => (Mode & (BlockMode.Code64 | BlockMode.FlatCode)) == 0;
+
+    /// <summary>All of the stack pointer's register is a linear address.</summary>
+    public bool HasFlatStack => Code64 || (Mode & (BlockMode.Flat | BlockMode.Stack32)) == (BlockMode.Flat | BlockMode.Stack32);
+
+    /// <summary>The stack pointer is SP.</summary>
+    public bool HasShortStack => (Mode & (BlockMode.Code64 | BlockMode.Stack32)) == 0;
+
+    /// <summary>Accesses may share a check: where most of them are linear addresses.</summary>
+    public bool SharesChecks => Code64 || (!Code16 && HasFlatStack);
 
     /// <summary>Where in its page the block begins.</summary>
     public int BlockStart { get; private set; }

@@ -9,24 +9,24 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
 {
     private readonly Emitter _code = site.Code;
 
-    public static bool Knows(Code code) => code is Code.Lea_r32_m or Code.Lea_r64_m or Code.Mov_r8_imm8 or Code.Mov_r32_imm32 or Code.Mov_r64_imm64
-        or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r32 or Code.Dec_r32
-        or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause or Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX or Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX;
+    public static bool Knows(Code code) => code is Code.Lea_r16_m or Code.Lea_r32_m or Code.Lea_r64_m or Code.Mov_r8_imm8 or Code.Mov_r16_imm16 or Code.Mov_r32_imm32 or Code.Mov_r64_imm64
+        or Code.Xchg_r16_AX or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX or Code.Bswap_r32 or Code.Bswap_r64 or Code.Inc_r16 or Code.Dec_r16 or Code.Inc_r32 or Code.Dec_r32
+        or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause || IsStore(code) || IsLoad(code);
 
     public bool Fits(in Op op) => (Code)op.Code switch
     {
         Code.Pause => !site.Yields,
         Code.Mov_r8_imm8 => !FrameOffset.IsHighByte(op.R0) || HostOf(FrameOffset.GeneralNumber(op.R0)) < 4,
-        Code.Lea_r32_m or Code.Lea_r64_m => memory.CanCompute(in op),
         _ => !op.Has(OpFlags.Memory) || memory.CanReach(in op),
     };
 
     /// <summary>The guest registers that it changes, a bit for each.</summary>
     public static int Written(in Op op) => (Code)op.Code switch
     {
-        Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX or Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause => 0,
-        Code.Mov_EAX_moffs32 or Code.Mov_RAX_moffs64 => 1 << HostRegister.Rax,
-        Code.Xchg_r32_EAX or Code.Xchg_r64_RAX => 1 << HostRegister.Rax | 1 << FrameOffset.GeneralNumber(op.R0),
+        Code.Lfence or Code.Mfence or Code.Sfence or Code.Pause => 0,
+        var code when IsStore(code) => 0,
+        var code when IsLoad(code) => 1 << HostRegister.Rax,
+        Code.Xchg_r16_AX or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX => 1 << HostRegister.Rax | 1 << FrameOffset.GeneralNumber(op.R0),
         _ => 1 << FrameOffset.GeneralNumber(op.R0),
     };
 
@@ -42,11 +42,17 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
     {
         switch ((Code)op.Code)
         {
+            case Code.Lea_r16_m:
+                EmitShortLea(in op);
+                break;
             case Code.Lea_r32_m:
                 EmitLea(in op, wide: false);
                 break;
             case Code.Lea_r64_m:
                 EmitLea(in op, wide: true);
+                break;
+            case Code.Mov_r16_imm16:
+                EmitWord(in op);
                 break;
             case Code.Mov_r8_imm8:
                 EmitByte(in op);
@@ -57,8 +63,8 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
             case Code.Mov_r64_imm64:
                 EmitConstant(in op, (ulong)op.Immediate);
                 break;
-            case Code.Xchg_r32_EAX or Code.Xchg_r64_RAX:
-                EmitExchange(in op, (Code)op.Code == Code.Xchg_r64_RAX);
+            case Code.Xchg_r16_AX or Code.Xchg_r32_EAX or Code.Xchg_r64_RAX:
+                EmitExchange(in op, (Code)op.Code switch { Code.Xchg_r16_AX => 2, Code.Xchg_r32_EAX => 4, _ => 8 });
                 break;
             case Code.Bswap_r32 or Code.Bswap_r64:
                 EmitSwap(in op, (Code)op.Code == Code.Bswap_r64);
@@ -75,7 +81,7 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
             case Code.Pause:
                 _code.Bytes([0xF3, 0x90]);
                 break;
-            case Code.Inc_r32 or Code.Dec_r32:
+            case Code.Inc_r16 or Code.Dec_r16 or Code.Inc_r32 or Code.Dec_r32:
                 EmitCount(in op);
                 break;
             default:
@@ -89,6 +95,22 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         int number = FrameOffset.GeneralNumber(op.R0), to = HostOf(number) is >= 0 and var host ? host : Temporary;
         memory.Compute(in op, to, wide && op.AddressShift == 0);
         if (to == Temporary) _code.Store(Slot(number), Temporary);
+    }
+
+    private void EmitShortLea(in Op op)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), host = HostOf(number);
+        memory.Compute(in op, Temporary, wide: op.AddressShift == 0);
+        if (host < 0) _code.StoreWord(Slot(number), Temporary);
+        else _code.Sized(0x8B, sizeof(ushort), host, Temporary);
+    }
+
+    private void EmitWord(in Op op)
+    {
+        int number = FrameOffset.GeneralNumber(op.R0), host = HostOf(number);
+        if (host < 0) _code.Sized(0xC7, sizeof(ushort), 0, Slot(number));
+        else _code.Sized(0xC7, sizeof(ushort), 0, host);
+        _code.Int16((int)op.Immediate);
     }
 
     private void EmitByte(in Op op)
@@ -116,10 +138,10 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
         if (to == Temporary) _code.Store(Slot(number), Temporary);
     }
 
-    private void EmitExchange(in Op op, bool wide)
+    private void EmitExchange(in Op op, int size)
     {
         int number = FrameOffset.GeneralNumber(op.R0), with = Bring(number);
-        _code.Op(0x87, wide, HostRegister.Rax, with);
+        _code.Sized(0x87, size, HostRegister.Rax, with);
         if (with == Temporary) _code.Store(Slot(number), Temporary);
     }
 
@@ -137,16 +159,29 @@ internal sealed class SpecialInstruction(Site site, MemoryAccess memory)
     {
         const uint Carry = 1;
         if ((site.LiveFlags & Carry) != 0) site.Flags.Need();
-        _code.Op(0xFF, false, (Code)op.Code == Code.Dec_r32 ? 1 : 0, Bring(FrameOffset.GeneralNumber(op.R0)));
+        int size = (Code)op.Code is Code.Inc_r16 or Code.Dec_r16 ? sizeof(ushort) : sizeof(uint);
+        _code.Sized(0xFF, size, (Code)op.Code is Code.Dec_r16 or Code.Dec_r32 ? 1 : 0, Bring(FrameOffset.GeneralNumber(op.R0)));
         site.Flags.Changed();
     }
 
     private void EmitAbsolute(in Op op)
     {
-        bool wide = (Code)op.Code is Code.Mov_RAX_moffs64 or Code.Mov_moffs64_RAX, write = (Code)op.Code is Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX;
-        HostAddress at = memory.Reach(in op, wide ? 8 : 4, write);
-        _code.Op(write ? 0x89 : 0x8B, wide, HostRegister.Rax, in at);
+        var code = (Code)op.Code;
+        bool write = IsStore(code);
+        int size = code switch
+        {
+            Code.Mov_AL_moffs8 or Code.Mov_moffs8_AL => 1,
+            Code.Mov_AX_moffs16 or Code.Mov_moffs16_AX => 2,
+            Code.Mov_EAX_moffs32 or Code.Mov_moffs32_EAX => 4,
+            _ => 8,
+        };
+        HostAddress at = memory.Reach(in op, size, write);
+        _code.Sized((write ? 0x88 : 0x8A) | (size == 1 ? 0 : 1), size, HostRegister.Rax, in at);
     }
+
+    private static bool IsLoad(Code code) => code is Code.Mov_AL_moffs8 or Code.Mov_AX_moffs16 or Code.Mov_EAX_moffs32 or Code.Mov_RAX_moffs64;
+
+    private static bool IsStore(Code code) => code is Code.Mov_moffs8_AL or Code.Mov_moffs16_AX or Code.Mov_moffs32_EAX or Code.Mov_moffs64_RAX;
 
     private int Bring(int number)
     {

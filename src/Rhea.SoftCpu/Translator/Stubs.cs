@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using Rhea.Core.Cpu;
 using Rhea.SoftCpu.CodeCache;
 using Rhea.SoftCpu.Interpreter;
 using Rhea.SoftCpu.Tlb;
@@ -24,6 +25,7 @@ internal sealed class Stubs
     private readonly Emitter _code;
     private readonly int _leave;
     private readonly int[] _interpret = new int[4];
+    private readonly int[] _lookUp = new int[2];
     private readonly Dictionary<(int Size, SlotFilling Filling), int> _fillSlot = [];
 
     /// <param name="code">Where to emit.</param>
@@ -60,8 +62,12 @@ internal sealed class Stubs
 
         FindTarget = code.Position;
         EmitFindTarget();
-        LookUp = code.Position;
-        EmitLookUp();
+        for (var i = 0; i < _lookUp.Length; i++)
+        {
+            _lookUp[i] = code.Position;
+            EmitLookUp(segmented: i != 0);
+        }
+
         FillFarSlot = code.Position;
         EmitFillFarSlot();
         ReadTime = code.Position;
@@ -86,7 +92,8 @@ internal sealed class Stubs
     public int ExitAt { get; }
 
     /// <summary>Where a block jumps to go on at the RIP in R10, with the flags in the frame, if there is translated code; else it leaves.</summary>
-    public int LookUp { get; }
+    /// <param name="segmented">The code segment has a base or a limit.</param>
+    public int LookUp(bool segmented) => _lookUp[segmented ? 1 : 0];
 
     /// <summary>The same, with the address of the jump's slot in R11: see <see cref="FarSlot"/>.</summary>
     public int FillFarSlot { get; }
@@ -124,7 +131,7 @@ internal sealed class Stubs
     public int ReadTime { get; }
 
     /// <summary>
-    /// What a block calls with a RIP in R10 and its place among the jumps' targets in R11: if there is translated code, found by its host address, the
+    /// What a block calls with a linear address in R10 and its place among the jumps' targets in R11: if there is translated code, found by its host address, the
     /// place is filled and the condition is <see cref="Condition.Equal"/>. Else R10 is as it was.
     /// </summary>
     public int FindTarget { get; }
@@ -136,7 +143,7 @@ internal sealed class Stubs
             if (place == position) return $"{(filling == SlotFilling.Read ? "read" : "write")}{size}{(filling == SlotFilling.WriteBesideCode ? "_beside_code" : "")}";
         int interpret = Array.IndexOf(_interpret, (int)position);
         if (interpret >= 0) return $"interpret{((interpret & 1) != 0 ? "_flags" : "")}{((interpret & 2) != 0 ? "_x87" : "")}";
-        return position == ExitAt ? "exit" : position == LookUp ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FindTarget ? "find_target"
+        return position == ExitAt ? "exit" : _lookUp.Contains((int)position) ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FindTarget ? "find_target"
             : position == InterpretLast ? "interpret_last" : position == InterpretAlone ? "interpret_alone" : position == StartX87 ? "start_x87"
             : position == ReadTime ? "read_time" : null;
     }
@@ -339,12 +346,22 @@ internal sealed class Stubs
         _code.Byte(0xC3);
     }
 
-    private void EmitLookUp()
+    private void EmitLookUp(bool segmented)
     {
+        HostAddress start = Frame(FrameOffset.SegmentBase(SegmentRegister.Cs));
+        if (segmented)
+        {
+            _code.Op(0x3B, true, R10, Frame(FrameOffset.CodeLimit));
+            _code.PointAt(_code.Jump(Condition.Above), ExitAt);
+            _code.Op(0x03, false, R10, in start);
+        }
+
         (int other, int stale) = Exits.Probe(_code);
         int found = _code.Position;
-        Exits.Go(_code);
-        EmitFindOrLeave(other, stale, found);
+        Exits.Go(_code, segmented);
+        EmitFind(other, stale, found);
+        if (segmented) _code.Op(0x2B, false, R10, in start);
+        _code.JumpTo(ExitAt);
     }
 
     private void EmitFillFarSlot()
@@ -365,18 +382,18 @@ internal sealed class Stubs
         _code.Store(new HostAddress(Rax, FarSlot.OffsetOfCode), R10);
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
-        EmitFindOrLeave(other, stale, found);
+        EmitFind(other, stale, found);
+        _code.JumpTo(ExitAt);
     }
 
-    /// <summary>Where <see cref="Exits.Probe"/> goes when the table does not know the target: it is looked for, and the code goes on as if it had been there.</summary>
-    private void EmitFindOrLeave(int other, int stale, int found)
+    /// <summary>Where <see cref="Exits.Probe"/> goes when the table does not know the target: it is looked for, and the code goes on as if it had been there. What follows is for when it is not found.</summary>
+    private void EmitFind(int other, int stale, int found)
     {
         _code.Bind(stale);
         _code.Load(R10, new HostAddress(R11));
         _code.Bind(other);
         _code.CallTo(FindTarget);
         _code.PointAt(_code.Jump(Condition.Equal), found);
-        _code.JumpTo(ExitAt);
     }
 
     private void EmitReadTime(nint function)

@@ -28,10 +28,10 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
     {
         Code.Cli => true,
         Code.Sti => !last,
-        Code.Swapgs or Code.Pushfq or Code.Popfq => site.Code64,
-        Code.Pushfd or Code.Popfd => !site.Code64,
+        Code.Swapgs => site.Code64,
+        Code.Pushfw or Code.Pushfd or Code.Pushfq or Code.Popfw or Code.Popfd or Code.Popfq => stack.FitsMode(SizeOf((Code)op.Code)),
         Code.Rdtsc or Code.Rdtscp => true,
-        Code.Mov_rm16_Sreg or Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg => op.Has(OpFlags.Memory) ? memory.CanReach(in op) : (Code)op.Code != Code.Mov_rm16_Sreg,
+        Code.Mov_rm16_Sreg or Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg => !op.Has(OpFlags.Memory) || memory.CanReach(in op),
         _ => false,
     };
 
@@ -53,8 +53,8 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
             case Code.Swapgs:
                 EmitSwapGs();
                 break;
-            case Code.Pushfq or Code.Pushfd:
-                EmitPush();
+            case Code.Pushfw or Code.Pushfd or Code.Pushfq:
+                EmitPush(SizeOf((Code)op.Code));
                 break;
             case Code.Rdtsc or Code.Rdtscp:
                 EmitReadTime(withNumber: (Code)op.Code == Code.Rdtscp);
@@ -63,10 +63,13 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
                 EmitMoveSelector(in op);
                 break;
             default:
-                EmitPop();
+                EmitPop(SizeOf((Code)op.Code));
                 break;
         }
     }
+
+    /// <summary>Bytes that PUSHF or POPF moves.</summary>
+    private static int SizeOf(Code code) => code switch { Code.Pushfw or Code.Popfw => 2, Code.Pushfd or Code.Popfd => 4, _ => 8 };
 
     private void EmitSwapGs()
     {
@@ -125,32 +128,41 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         }
 
         int number = FrameOffset.GeneralNumber(op.R0), host = HostOf(number);
+        if ((Code)op.Code == Code.Mov_rm16_Sreg)
+        {
+            _code.LoadWord(Temporary, in selector);
+            if (host < 0) _code.StoreWord(Slot(number), Temporary);
+            else _code.Sized(0x8B, sizeof(ushort), host, Temporary);
+            return;
+        }
+
         _code.LoadWord(host < 0 ? Temporary : host, in selector);
         if (host < 0) _code.Store(Slot(number), Temporary);
     }
 
-    private void EmitPush()
+    private void EmitPush(int size)
     {
         site.Flags.Save();
-        stack.Reserve();
+        if (site.Code16) NeedLevel0(); // what virtual-8086 mode may do depends on IOPL
+        stack.Reserve(size);
         site.Flags.Need();
         _code.Bytes([0x9C, 0x41, 0x5B]); // pushfq; pop r11
         _code.Arithmetic(4, false, Temporary, (int)Rflags.Status);
         _code.Op(0x0B, true, Temporary, Flags);
         site.Flags.Release();
         stack.Store(Temporary);
-        stack.Move(-stack.Size);
+        stack.Move(-size);
     }
 
-    private void EmitPop()
+    private void EmitPop(int size)
     {
-        stack.Top();
+        stack.Top(size);
         stack.Point();
         CheckLevel0();
-        _code.Load32(Temporary, new HostAddress(Address));
+        LoadFlags(size);
         _code.Op(0x33, false, Temporary, Flags);
         _code.Op(0xF7, false, 0, Temporary); // test
-        _code.Int32(Rare);
+        _code.Int32(size == sizeof(ushort) ? Rare & ushort.MaxValue : Rare);
         site.Miss(_code.Jump(Condition.NotEqual));
         _code.Op(0xF6, false, 0, new HostAddress(Address, 1)); // test of IF
         _code.Byte(2);
@@ -159,7 +171,7 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         _code.Bind(closed);
         _code.Arithmetic(4, false, Temporary, (int)Rflags.Interrupt);
         _code.Op(0x31, false, Temporary, Flags); // xor
-        _code.Load32(Temporary, new HostAddress(Address));
+        LoadFlags(size);
         _code.Move32(Address, Temporary);
         _code.ShiftRight(Address, OverflowBit);
         _code.Arithmetic(4, false, Address, 1);
@@ -170,7 +182,14 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
         _code.StoreWord(new HostAddress(State, FrameOffset.Flags), Temporary);
         _code.StoreConstant32(new HostAddress(State, FrameOffset.FlagRecipe), 0);
         site.Flags.Replaced();
-        stack.Move(stack.Size);
+        stack.Move(size);
+    }
+
+    /// <summary>What POPF finds at the host address in R10, into R11.</summary>
+    private void LoadFlags(int size)
+    {
+        if (size == sizeof(ushort)) _code.LoadWord(Temporary, new HostAddress(Address));
+        else _code.Load32(Temporary, new HostAddress(Address));
     }
 
     private void NeedLevel0()

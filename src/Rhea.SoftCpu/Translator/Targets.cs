@@ -11,7 +11,7 @@ internal static class Targets
 {
     public const int Count = 1 << 14;
 
-    private const int PageBits = 12, ModeShift = 56;
+    private const int PageBits = 12, ModeShift = 48;
 
     /// <summary>Which place code is in; generated code computes the same.</summary>
     public static int IndexOf(nint host) => (int)(((uint)host >> PageBits ^ (uint)host) & (Count - 1));

@@ -15,6 +15,7 @@ namespace Rhea.SoftCpu.Translator;
 internal sealed unsafe class TranslatedCode : IDisposable
 {
     private const int MaskedExceptions = 0x1F80;
+    private const ulong PageMask = 0xFFF;
     private const int Continue = 0, Faulted = 1, Left = 2, Failed = 3;
 
     private readonly Cpu _cpu;
@@ -63,10 +64,10 @@ internal sealed unsafe class TranslatedCode : IDisposable
     public bool HasRoom => _code.Room >= BlockTranslator.MaxBytes;
 
     /// <summary>The block can run as translated code.</summary>
-    public bool CanRun(Block* block) => CanRunMode && (!block->NeedsX87 || HostX87.CanHold(in _cpu.State));
+    public bool CanRun(Block* block) => CanRunMode && FitsSegment(block) && (!block->NeedsX87 || HostX87.CanHold(in _cpu.State));
 
-    /// <summary>Code of this mode can be translated, and its floating-point exceptions are masked, so that the host's are.</summary>
-    private bool CanRunMode => _cpu.Translates && (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions;
+    /// <summary>Floating-point exceptions are masked, so that the host's are.</summary>
+    private bool CanRunMode => (_cpu.State.Mxcsr & MaskedExceptions) == MaskedExceptions;
 
     public void Translate(Block* block)
     {
@@ -98,8 +99,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
         ref CpuState state = ref _cpu.State;
         if (_chains && head.LastExit != 0) LinkTo(block, head.LastExit);
         var place = (int)(block->Host & 0xFFF);
-        head.PageIp = state.Rip - (ulong)place;
-        if (_chains) Remember(block, state.Rip);
+        head.PageIp = Clip(state.Rip - (ulong)place);
+        if (_chains) Remember(block);
         Statistics.Entries++;
         (head.Budget, head.LastExit, head.Flags, head.FlagRecipe) = (budget, 0, Pack(_cpu.Flags.Value), 0);
         int result = ((delegate* unmanaged<nint, nint, int>)(_memory.RunAddress + _stubs.Enter))(_cpu.FrameAddress, _memory.RunAddress + block->Entry);
@@ -241,11 +242,11 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _cold.Forget();
         while (_chains && !_cpu.Attention && CanRunMode && !_cpu.StepsOne && !_cpu.Debugger.HasBreakpoints && !(Kind.Counts && head.Budget <= 0))
         {
-            ulong ip = _cpu.State.Rip;
-            JumpPlace* place = _jumps + Exits.LookupIndex(ip);
-            if (place->Ip == ip && place->Key == head.Key)
+            ulong ip = _cpu.State.Rip, linear = _cpu.LinearIp;
+            JumpPlace* place = _jumps + Exits.LookupIndex(linear);
+            if (place->Linear == linear && place->Key == head.Key)
             {
-                head.PageIp = place->PageIp;
+                head.PageIp = Clip(ip - (linear & PageMask));
                 return place->Code;
             }
 
@@ -254,12 +255,12 @@ internal sealed unsafe class TranslatedCode : IDisposable
             if (block->NeedsX87) return Left;
             if (block->Entry != 0)
             {
-                head.PageIp = ip - (ulong)(block->Host & 0xFFF);
-                Remember(block, ip);
+                head.PageIp = Clip(ip - (linear & PageMask));
+                Remember(block);
                 return _memory.RunAddress + block->Entry;
             }
 
-            if (_logs || block->Host == 0 || block->Count > head.Budget || _cold.IsWarm(block)) return Left;
+            if (_logs || block->Host == 0 || block->Count > head.Budget || !_cpu.FitsCode(block->Length) || _cold.IsWarm(block)) return Left;
             block->Runs++;
             _cold.Note(block);
             Step step = _cold.Run(block, ref head.Budget);
@@ -334,7 +335,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         Exit exit = _exits[number - 1];
         if (block->SecondPage != 0) // which is another one when the page tables have changed
         {
-            _code.PointAt(exit.Leave, _stubs.LookUp);
+            _code.PointAt(exit.Leave, _stubs.LookUp((from->Mode & (BlockMode.Code64 | BlockMode.FlatCode)) == 0));
             return;
         }
 
@@ -345,14 +346,21 @@ internal sealed unsafe class TranslatedCode : IDisposable
         block->Incoming = number;
     }
 
-    /// <summary>So that the next indirect jump finds the block.</summary>
-    private void Remember(Block* block, ulong ip)
+    /// <summary>So that the next indirect jump finds the block, which is at the processor's RIP.</summary>
+    private void Remember(Block* block)
     {
-        ref FrameHead head = ref _cpu.Head;
-        JumpPlace* place = _jumps + Exits.LookupIndex(ip);
+        ulong linear = _cpu.LinearIp;
+        JumpPlace* place = _jumps + Exits.LookupIndex(linear);
         nint code = _memory.RunAddress + block->Entry;
-        *place = new JumpPlace { Ip = ip, Key = head.Key, Code = code, PageIp = head.PageIp };
+        *place = new JumpPlace { Linear = linear, Key = _cpu.Head.Key, Code = code, Page = linear & ~PageMask };
         if (block->SecondPage == 0) _targets[Targets.IndexOf(block->Host)] = new Target { Key = Targets.KeyOf(block->Host, block->Mode), Code = code };
+    }
+
+    /// <summary>The block, and where it jumps to in its page, are in the code segment: its translation leaves at once if not.</summary>
+    private bool FitsSegment(Block* block)
+    {
+        if ((block->Mode & (BlockMode.Code64 | BlockMode.FlatCode)) != 0) return true;
+        return (uint)(_cpu.State.Rip + (ulong)block->CodeFrom) + (long)(block->CodeTo - block->CodeFrom - 1) <= (long)_cpu.Head.CodeLimit;
     }
 
     private ulong Clip(ulong ip) => _cpu.Code64 ? ip : (uint)ip;
@@ -365,9 +373,9 @@ internal sealed unsafe class TranslatedCode : IDisposable
     [StructLayout(LayoutKind.Sequential)]
     private struct JumpPlace
     {
-        public ulong Ip, Key;
+        public ulong Linear, Key;
         public nint Code;
-        public ulong PageIp;
+        public ulong Page;
     }
 
     [StructLayout(LayoutKind.Sequential)]
