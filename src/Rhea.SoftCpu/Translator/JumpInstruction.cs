@@ -20,9 +20,9 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
     public bool Fits(in Op op)
     {
         var code = (Code)op.Code;
-        if (Counts(code)) return IsInPage(in op);
         int size = SizeOf(code);
-        return size != 0 && stack.FitsMode(size) && (!op.Has(OpFlags.Memory) || memory.CanReach(in op));
+        if (size == 0 || !stack.FitsMode(size)) return false;
+        return Counts(code) ? IsInPage(in op) : !op.Has(OpFlags.Memory) || memory.CanReach(in op);
     }
 
     /// <summary>It leads to a place in the block's page.</summary>
@@ -73,15 +73,16 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
 
     private static int ConditionOf(Code code) => (int)code.ToOpCode().OpCode & 15;
 
-    /// <summary>LOOP and JCXZ, where RCX is not a whole register.</summary>
-    private static bool Counts(Code code) => code is Code.Loop_rel8_16_CX or Code.Loop_rel8_32_CX or Code.Loop_rel8_16_ECX or Code.Loop_rel8_32_ECX
-        or Code.Jcxz_rel8_16 or Code.Jcxz_rel8_32 or Code.Jecxz_rel8_16 or Code.Jecxz_rel8_32;
+    /// <summary>LOOP and JCXZ.</summary>
+    private static bool Counts(Code code) => code.Mnemonic() is Mnemonic.Loop or Mnemonic.Jcxz or Mnemonic.Jecxz;
 
     /// <summary>Bytes of the target, and of what a call pushes; 0 for other instructions.</summary>
     private static int SizeOf(Code code) => code switch
     {
         Code.Jmp_rel8_64 or Code.Jmp_rel32_64 or Code.Call_rel32_64 or Code.Jmp_rm64 or Code.Call_rm64 or Code.Retnq or Code.Retnq_imm16 => 8,
         Code.Jmp_rel8_32 or Code.Jmp_rel32_32 or Code.Call_rel32_32 or Code.Jmp_rm32 or Code.Call_rm32 or Code.Retnd or Code.Retnd_imm16 => 4,
+        Code.Loop_rel8_32_CX or Code.Loop_rel8_32_ECX or Code.Jcxz_rel8_32 or Code.Jecxz_rel8_32 => 4,
+        Code.Loop_rel8_16_CX or Code.Loop_rel8_16_ECX or Code.Jcxz_rel8_16 or Code.Jecxz_rel8_16 => 2,
         Code.Jmp_rel8_16 or Code.Jmp_rel16 or Code.Call_rel16 or Code.Jmp_rm16 or Code.Call_rm16 or Code.Retnw or Code.Retnw_imm16 => 2,
         _ => code.IsJccShortOrNear() ? SizeOf(code.ToOpCode().GetOpKind(0)) : 0,
     };

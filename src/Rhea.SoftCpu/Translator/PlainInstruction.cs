@@ -145,6 +145,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         int high = SwappedHigh(form, in op);
         if (high < 0) return false;
         if (high == 0 && form.Mnemonic == Mnemonic.Cmpxchg) return true;
+        if (op.Base == FrameOffset.General(high) || op.Index == FrameOffset.General(high)) return true; // the address may be made of it behind the swap
         return !op.Has(OpFlags.Memory) && form is { Register: >= 0, Other: >= 0 }
             && FrameOffset.GeneralNumber(Operand(in op, form.Register)) == FrameOffset.GeneralNumber(Operand(in op, form.Other));
     }

@@ -229,6 +229,27 @@ public class TranslatorTests
         Assert.Equal(30UL, bench.State.General[3]);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void The_second_byte_of_a_register_goes_to_where_the_register_points(int warmth)
+    {
+        using var bench = new CpuBench(warmth: warmth);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            code.mov(edx, 0x4_1234);
+            code.mov(__byte_ptr[rdx - 4], dh);
+            code.mov(ecx, 0x3412);
+            code.mov(esi, 0x4_0000);
+            code.add(__byte_ptr[rsi + rcx], ch);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((0x12, 0x34), (bench.Memory.Read<byte>(0x4_1230), bench.Memory.Read<byte>(0x4_3412)));
+    }
+
     [Fact]
     public void A_fault_shows_the_flags_of_the_instruction_before_although_the_next_would_replace_them()
     {
