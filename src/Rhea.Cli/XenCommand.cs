@@ -11,10 +11,9 @@ internal static class XenCommand
         var ids = new Argument<string[]>("ID") { Description = "Which; without one, all whose rhea is there no more.", Arity = ArgumentArity.ZeroOrMore };
         var destroy = new Command("destroy", "Destroys domains that rhea has made: those that crashes have left over, or the ones named.") { ids };
         destroy.SetAction(result => XenDomains.Destroy(result.GetValue(ids) ?? [], Console.Out));
-        var handle = new Argument<string>("HANDLE");
-        var watch = new Command("watch", "Its own, beside each domain: destroys it when the process that made it has ended.") { handle };
-        watch.Hidden = true;
-        watch.SetAction(result => XenDomains.Watch(result.GetValue(handle)!, Console.In, Console.Out));
-        return new Command("xen", "Tells of the domains that rhea has made under Xen, and destroys what is left over of them.") { list, destroy, watch };
+        var keep = new Command("keep", "Its own, beside each domain: does for rhea what a restricted process cannot, and destroys the domain in the end.");
+        keep.Hidden = true;
+        keep.SetAction(_ => XenDomains.Keep(Console.OpenStandardInput(), Console.OpenStandardOutput()));
+        return new Command("xen", "Tells of the domains that rhea has made under Xen, and destroys what is left over of them.") { list, destroy, keep };
     }
 }

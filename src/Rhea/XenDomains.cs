@@ -45,12 +45,12 @@ public static class XenDomains
 
     /// <summary>What the process beside each domain does, until its input ends; no signal that can be caught ends it before.</summary>
     /// <exception cref="ConfigException">There is no Xen here.</exception>
-    public static void Watch(string handle, TextReader input, TextWriter output)
+    public static void Keep(Stream requests, Stream answers)
     {
         using (Ignore(PosixSignal.SIGINT))
         using (Ignore(PosixSignal.SIGTERM))
         using (Ignore(PosixSignal.SIGHUP))
-            XenWatcher.Watch(Convert.FromHexString(handle), input, output);
+            XenKeeper.Keep(requests, answers);
     }
 
     private static string StateOf(XenDomainInfo domain) =>

@@ -122,7 +122,7 @@ internal static class GuestCode
         }
     }
 
-    private static byte[] Assemble(Action<Assembler> write, ulong at, int bits = 16)
+    public static byte[] Assemble(Action<Assembler> write, ulong at, int bits = 16)
     {
         var code = new Assembler(bits);
         write(code);

@@ -146,7 +146,24 @@ public sealed class XenDomainTests : IDisposable
             lab.Output.Split("rhea: ").Skip(1).Select(line => line.Split('\r', '\n')[0]));
     }
 
-    /// <summary>Killed by a signal that nothing can catch; then with its watcher killed before it; then with more memory wanted than there is.</summary>
+    /// <summary>What a guest that has taken over the process that serves it would find there.</summary>
+    [Fact]
+    public async Task The_process_that_serves_the_guest_has_no_way_into_xen_but_to_its_own_domain()
+    {
+        await File.WriteAllBytesAsync(_lab["probe"], PrivcmdProbe.Program(), TestContext.Current.CancellationToken);
+        await using Emulator lab = _lab.Run($$"""
+            chmod +x probe; {{Rhea}} -m 32 & pid=$!; until ./rhea xen list | grep -q "$pid .*running"; do sleep 0.3; done
+            for p in /proc/[0-9]*; do grep -q keep $p/cmdline 2>/dev/null && keeper=${p#/proc/}; done
+            echo "server $(./probe $pid), keeper $(./probe $keeper)"; kill $pid; wait $pid; echo status $?
+            """);
+
+        Assert.Equal(0, await lab.Exit());
+        Assert.Contains("server allowed 0, refused 2, keeper allowed 2, refused 0", lab.Output, StringComparison.Ordinal);
+        Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("rhea:", lab.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Killed by a signal that nothing can catch; then ended after its keeper was killed, which stops the guest and leaves the domain over; then with more memory wanted than there is.</summary>
     [Fact]
     public async Task No_domain_is_left_behind()
     {
@@ -154,7 +171,7 @@ public sealed class XenDomainTests : IDisposable
             start() { {{Rhea}} -m 32 & pid=$!; until ./rhea xen list | grep -q "$pid .*running"; do sleep 0.3; done; }
             gone() { for i in $(seq 50); do [ "$(./rhea xen list | wc -l)" = 1 ] && { echo "$1: gone"; return; }; sleep 0.2; done; ./rhea xen list; }
             start; kill -9 $pid; gone killed
-            start; for p in /proc/[0-9]*; do grep -q watch $p/cmdline 2>/dev/null && kill -9 ${p#/proc/}; done; kill -9 $pid; wait $pid
+            start; for p in /proc/[0-9]*; do grep -q keep $p/cmdline 2>/dev/null && kill -9 ${p#/proc/}; done; sleep 2; kill $pid; wait $pid; echo "keeperless: $?"
             ./rhea xen list | grep 'left over'; ./rhea xen destroy; gone destroyed
             start; kill $pid; wait $pid; echo status $?; gone ended
             {{Rhea}} -m 8192; echo status $?; gone refused
@@ -162,7 +179,7 @@ public sealed class XenDomainTests : IDisposable
 
         Assert.Equal(0, await lab.Exit());
         foreach (string what in (string[])["killed", "destroyed", "ended", "refused"]) Assert.Contains($"{what}: gone", lab.Output, StringComparison.Ordinal);
-        Assert.Matches(@"\d+ +\d+ +\d+ +\d+ +left over", lab.Output);
+        Assert.Matches(@"rhea: the second process, which keeps the domain, has ended\r?\nrhea: Xen: Broken pipe\r?\nkeeperless: 0\r?\n\d+ +\d+ +\d+ +\d+ +left over", lab.Output);
         Assert.Matches(@"domain \d+ destroyed", lab.Output);
         Assert.Matches(@"rhea: Xen has not enough free memory for the guest \(\d+ MiB are left\)[^\n]*\r?\nstatus 1", lab.Output);
     }

@@ -11,8 +11,7 @@ public sealed class XenAccelerator : IAccelerator
 {
     private static readonly TimeSpan ShutdownPoll = TimeSpan.FromMilliseconds(100), MostTimeToStop = TimeSpan.FromSeconds(10);
 
-    private readonly XenHost _host;
-    private readonly XenWatcher? _watcher;
+    private readonly XenKeeper _keeper;
     private readonly XenDomain _domain;
     private readonly XenMemory _memory;
     private readonly XenPlatform _platform;
@@ -24,9 +23,9 @@ public sealed class XenAccelerator : IAccelerator
     private volatile bool _hasShutDown;
     private bool _announced; // to xl
 
-    private XenAccelerator(XenHost host, XenWatcher? watcher, XenDomain domain, int mostChunks, ulong populated, Action<string> log)
+    private XenAccelerator(XenKeeper keeper, XenDomain domain, int mostChunks, ulong populated, Action<string> log)
     {
-        (_host, _watcher, _domain, _log) = (host, watcher, domain, log);
+        (_keeper, _domain, _log) = (keeper, domain, log);
         _memory = new XenMemory(domain, mostChunks, populated);
         _platform = new XenPlatform(domain, _vcpus);
         Supported = domain.CpuidPolicy();
@@ -51,25 +50,14 @@ public sealed class XenAccelerator : IAccelerator
     /// <exception cref="ConfigException">It cannot be used here: why, and what would help.</exception>
     public static XenAccelerator Open(int vcpus, ulong megabytes, ulong mapCache, Action<string> log)
     {
-        XenHost host = XenHost.Open();
-        XenWatcher? watcher = null;
-        XenDomain? domain = null;
+        using XenHost host = XenHost.Open();
         try
         {
-            byte[] handle = XenDomainInfo.NewHandle();
-            watcher = XenWatcher.Start(handle);
-            if (watcher is null) log("this program is not rhea: if it is killed, its domain is left over (rhea xen destroy)");
-            domain = new XenDomain(host, handle, vcpus, megabytes);
-            return new XenAccelerator(host, watcher, domain, Chunks(mapCache), populated: 0, log);
+            return Begin(keeper => XenDomain.Make(keeper, XenDomainInfo.NewHandle(), vcpus, megabytes, log), Chunks(mapCache), populated: 0, log);
         }
-        catch (Exception error)
+        catch (HostException error)
         {
-            domain?.Dispose();
-            watcher?.Dispose();
-            ulong free = host.FreeMegabytes;
-            host.Dispose();
-            if (error is HostException) throw new ConfigException($"Xen could not make a domain ({free} MiB are free): {error.Message}", error);
-            throw;
+            throw new ConfigException($"Xen could not make a domain ({host.FreeMegabytes} MiB are free): {error.Message}", error);
         }
     }
 
@@ -84,16 +72,14 @@ public sealed class XenAccelerator : IAccelerator
     /// <exception cref="ConfigException">It cannot be used here: why, and what would help.</exception>
     public static XenAccelerator Join(ushort id, ulong memory, ulong mapCache, Action<string> log)
     {
-        XenHost host = XenHost.Open();
+        using XenHost host = XenHost.Open();
         try
         {
-            return new XenAccelerator(host, watcher: null, new XenDomain(host, id), Chunks(mapCache), memory, log);
+            return Begin(keeper => XenDomain.Join(keeper, id, log), Chunks(mapCache), memory, log);
         }
-        catch (Exception error)
+        catch (HostException error)
         {
-            host.Dispose();
-            if (error is HostException) throw new ConfigException($"Xen does not give domain {id} away: {error.Message}", error);
-            throw;
+            throw new ConfigException($"Xen does not give domain {id} away: {error.Message}", error);
         }
     }
 
@@ -122,8 +108,7 @@ public sealed class XenAccelerator : IAccelerator
         _ioreqs?.Dispose();
         if (_ioreqs is null) _events.Dispose();
         _domain.Dispose();
-        _watcher?.Dispose();
-        _host.Dispose();
+        _keeper.Dispose();
     }
 
     internal void Report(string what) => _log(what);
@@ -146,7 +131,7 @@ public sealed class XenAccelerator : IAccelerator
         return reason switch
         {
             XenShutdown.Suspend => VcpuStop.Kicked,
-            XenDomain.TripleFault => VcpuStop.TripleFault,
+            XenKeeping.TripleFault => VcpuStop.TripleFault,
             XenShutdown.PowerOff => VcpuStop.PoweredOff,
             XenShutdown.Reboot or XenShutdown.SoftReset => VcpuStop.Restarted,
             _ => VcpuStop.Crashed,
@@ -191,6 +176,23 @@ public sealed class XenAccelerator : IAccelerator
         }
     }
 
+    private static XenAccelerator Begin(Func<XenKeeper, XenDomain> begin, int mostChunks, ulong populated, Action<string> log)
+    {
+        var keeper = XenKeeper.Start(log);
+        XenDomain? domain = null;
+        try
+        {
+            domain = begin(keeper);
+            return new XenAccelerator(keeper, domain, mostChunks, populated, log);
+        }
+        catch
+        {
+            domain?.Dispose();
+            keeper.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>What xl waits for before it starts the domain.</summary>
     private void Present()
     {
@@ -212,7 +214,8 @@ public sealed class XenAccelerator : IAccelerator
         }
         catch (HostException)
         {
-            // it has been destroyed by somebody else; nothing comes of it any more
+            _hasShutDown = true; // it has been destroyed by somebody else, or its keeper has ended: who stops it finds out
+            Wake();
         }
     }
 

@@ -122,7 +122,7 @@ internal sealed unsafe partial class XenFile : IDisposable
 /// UNSAFE: copies arguments to and from that memory, and puts its addresses into them. SAFETY: it is grown to what a call needs first;
 /// one call at a time.
 /// </remarks>
-internal sealed unsafe class Hypercalls : IDisposable
+internal sealed unsafe class Hypercalls : IHypercalls
 {
     private const int PageSize = 4096, Alignment = 64, EntrySize = 64;
 
@@ -133,8 +133,6 @@ internal sealed unsafe class Hypercalls : IDisposable
 
     private Hypercalls(XenFile privcmd, XenFile memory) => (_privcmd, _memory) = (privcmd, memory);
 
-    public XenFile Privcmd => _privcmd;
-
     /// <summary>Null, and the error, when it cannot be opened.</summary>
     public static Hypercalls? Open(out int error)
     {
@@ -144,13 +142,6 @@ internal sealed unsafe class Hypercalls : IDisposable
         return null;
     }
 
-    /// <summary>One hypercall whose last argument is a structure, which may point to a buffer. Both come back as Xen left them.</summary>
-    /// <param name="number">The hypercall.</param>
-    /// <param name="command">Its first argument, where there is one before the structure; else -1.</param>
-    /// <param name="structure">Its argument.</param>
-    /// <param name="buffer">What the structure points to.</param>
-    /// <param name="pointer">Where in the structure the buffer's address belongs.</param>
-    /// <returns>What Xen says; negative for an error.</returns>
     public long Call(Hypercall number, int command, Span<byte> structure, Span<byte> buffer = default, int pointer = 0)
     {
         lock (_gate)
@@ -173,14 +164,12 @@ internal sealed unsafe class Hypercalls : IDisposable
         }
     }
 
-    /// <summary>A hypercall of numbers alone.</summary>
     public long Call(Hypercall number, ulong first, ulong second)
     {
         var call = new PrivcmdHypercall { Number = (ulong)number, First = first, Second = second };
         return _privcmd.Try(XenIoctl.Hypercall, ref call);
     }
 
-    /// <summary>Several hypercalls, each with a structure, in one; the first error, or 0.</summary>
     public long CallAll(IReadOnlyList<(Hypercall Number, int Command, byte[] Structure)> calls)
     {
         lock (_gate)

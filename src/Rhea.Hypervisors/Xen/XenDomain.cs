@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Rhea.Core;
 using Rhea.Core.Cpu;
@@ -7,20 +6,17 @@ using static Rhea.Hypervisors.Record;
 
 namespace Rhea.Hypervisors.Xen;
 
-/// <summary>An HVM domain that rhea has made: its memory, its state, and what makes it run.</summary>
+/// <summary>An HVM domain that rhea runs: its memory, its state, and what makes it run.</summary>
+/// <remarks>What a device model may do goes to Xen from here, by a privcmd that reaches no other domain; all else is asked of the keeper.</remarks>
 internal sealed class XenDomain : IXenFrames, IDisposable
 {
-    private const uint HardwareVirtualMachine = 1, HardwareAssistedPaging = 2, AllChips = 0x3FF, GrantTableV1 = 1, MostEventChannels = 1023;
-    private const int SuperpageBits = 9, FramesPerCall = 8192;
     private const ulong PageKilobytes = 4, SlackKilobytes = 4096;
-    private const int NoMemory = 12;
-    private const int MostLeaves = 512, LeafWords = 6, LeafLength = LeafWords * sizeof(uint), PolicyLength = 40, PolicyLeaves = 8;
+    private const int NoMemory = 12, NotThere = 3;
+    private const int LeafWords = XenKeeping.LeafLength / sizeof(uint);
     private const uint NoSubleaf = uint.MaxValue;
 
-    /// <summary>What a shutdown by a triple fault is called: the guest itself cannot give this reason but by Xen's own watchdog.</summary>
-    public const XenShutdown TripleFault = XenShutdown.Watchdog;
-
-    private readonly XenHost _host;
+    private readonly XenKeeper _keeper;
+    private readonly XenFile _privcmd;
     private readonly ushort _id;
     private ulong _pages; // that it may have
     private XenContext? _context;
@@ -30,45 +26,33 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     private bool _runs, _wasPaused, _calendarMoved;
     private uint _tscRate; // that Xen is still to be told; else 0
 
-    /// <exception cref="HostException">Xen refuses.</exception>
-    public XenDomain(XenHost host, byte[] handle, int vcpus, ulong megabytes)
+    private XenDomain(XenKeeper keeper, ushort id, bool isTheirs, ulong pages, Action<string> log)
     {
-        _host = host;
-        Span<byte> create = stackalloc byte[72];
-        create.Clear();
-        handle.CopyTo(create[4..]);
-        Put(create, 20, HardwareVirtualMachine | HardwareAssistedPaging);
-        Put(create, 28, (uint)vcpus);
-        Put(create, 32, MostEventChannels);
-        Put(create, 36, uint.MaxValue); // as many grants as Xen allows
-        Put(create, 40, uint.MaxValue);
-        Put(create, 44, GrantTableV1);
-        Put(create, host.Interface.EmulationFlags, AllChips);
-        ushort id = host.Interface.AutomaticId;
-        Check(host.Domctl(Domctl.CreateDomain, ref id, create));
-        _id = id;
-        try
-        {
-            Configure(vcpus, megabytes);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
+        (_keeper, _id, _isTheirs, _pages) = (keeper, id, isTheirs, pages);
+        _privcmd = XenFile.Open(XenHost.Device, out int error) ?? throw new HostException(-error);
+        ushort only = id;
+        error = _privcmd.Try(XenIoctl.RestrictPrivcmd, ref only);
+        if (error < 0) log($"this kernel does not restrict {XenHost.Device} to one domain ({new HostException(-error).Message}): only the devices' code keeps the guest from other domains");
     }
+
+    /// <summary>Makes an empty domain.</summary>
+    /// <param name="keeper">Makes it, and destroys it in the end.</param>
+    /// <param name="handle">Its name for people and tools.</param>
+    /// <param name="vcpus">Processors that it may have.</param>
+    /// <param name="megabytes">Its RAM.</param>
+    /// <param name="log">Takes what goes wrong.</param>
+    /// <exception cref="HostException">Xen refuses.</exception>
+    public static XenDomain Make(XenKeeper keeper, byte[] handle, int vcpus, ulong megabytes, Action<string> log) =>
+        new(keeper, (ushort)Check(keeper.Ask(XenRequest.Make, (ulong)vcpus, megabytes, data: handle)).Result, isTheirs: false, pages: 0, log);
 
     /// <summary>A domain that a toolstack has made, with its memory, and has not started yet.</summary>
     /// <exception cref="ConfigException">There is none.</exception>
     /// <exception cref="HostException">Xen refuses.</exception>
-    public XenDomain(XenHost host, ushort id)
+    public static XenDomain Join(XenKeeper keeper, ushort id, Action<string> log)
     {
-        (_host, _id, _isTheirs) = (host, id, true);
-        Span<byte> info = stackalloc byte[XenInterface.InfoLength];
-        info.Clear();
-        if (host.Domctl(Domctl.GetDomainInfo, ref id, info) < 0 || id != _id) throw new ConfigException($"there is no domain {_id}");
-        _pages = BinaryPrimitives.ReadUInt64LittleEndian(info[XenInterface.InfoMostPages..]);
-        Check(_host.Calls.CallAll([(Hypercall.HvmOp, 0, Parameter(HvmParam.TimerMode, 1)), (Hypercall.HvmOp, 0, Parameter(HvmParam.AcpiPortsLocation, 1))]));
+        XenAnswer joined = keeper.Ask(XenRequest.Join, id);
+        if (joined.Result is -NotThere or -HostException.InvalidArgument) throw new ConfigException($"there is no domain {id}");
+        return new XenDomain(keeper, id, isTheirs: true, Quad(Check(joined).Data, XenInterface.InfoMostPages), log);
     }
 
     public ushort Id => _id;
@@ -76,7 +60,7 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     public bool IsTheirs => _isTheirs;
 
     /// <summary>What Xen keeps of it, as of its last stop. Only while it stands still; changes are there before it runs again.</summary>
-    public XenContext Context => _context ??= FetchContext();
+    public XenContext Context => _context ??= new XenContext(Ask(XenRequest.GetContext).Data);
 
     /// <summary>Its calendar less the host's, in seconds.</summary>
     public long CalendarAhead
@@ -86,22 +70,13 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     }
 
     /// <summary>Why it has stopped for good; null when it has not.</summary>
-    public XenShutdown? ShutdownReason
-    {
-        get
-        {
-            Span<byte> info = stackalloc byte[XenInterface.InfoLength];
-            info.Clear();
-            Call(Domctl.GetDomainInfo, info);
-            return new XenDomainInfo(info).ShutdownReason;
-        }
-    }
+    public XenShutdown? ShutdownReason => new XenDomainInfo(Ask(XenRequest.Info).Data).ShutdownReason;
 
     public void Unpause()
     {
         if (_runs) return;
         Settle();
-        if (!_isTheirs || _wasPaused) Call(Domctl.UnpauseDomain, []);
+        if (!_isTheirs || _wasPaused) Ask(XenRequest.Unpause);
         _runs = true;
     }
 
@@ -117,7 +92,7 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     public void Pause()
     {
         if (!_runs) return;
-        Call(Domctl.PauseDomain, []);
+        Ask(XenRequest.Pause);
         (_runs, _wasPaused) = (false, true);
     }
 
@@ -129,7 +104,7 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     }
 
     /// <summary>After it has shut down: it may run again.</summary>
-    public void Resume() => Call(Domctl.ResumeDomain, []);
+    public void Resume() => Ask(XenRequest.Resume);
 
     /// <summary>The processor waits for INIT and SIPI again.</summary>
     public void StopVcpu(int index)
@@ -146,32 +121,17 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     }
 
     /// <summary>It sleeps until an interrupt.</summary>
-    public bool IsBlocked(int vcpu)
-    {
-        Span<byte> info = stackalloc byte[24];
-        info.Clear();
-        Put(info, 0, (uint)vcpu);
-        ushort id = _id;
-        return _host.Domctl(Domctl.GetVcpuInfo, ref id, info) >= 0 && info[5] != 0;
-    }
+    public bool IsBlocked(int vcpu) => _keeper.Ask(XenRequest.IsBlocked, (ulong)vcpu).Result > 0;
 
     /// <summary>What Xen lets the processors say of themselves.</summary>
     public IReadOnlyList<CpuidLeaf> CpuidPolicy()
     {
-        Span<byte> request = stackalloc byte[PolicyLength];
-        request.Clear();
-        Put(request, 0, MostLeaves);
-        var leaves = new byte[MostLeaves * LeafLength];
-        ushort id = _id;
-        Check(_host.Domctl(Domctl.GetCpuPolicy, ref id, request, leaves, pointer: PolicyLeaves));
-        var count = (int)BinaryPrimitives.ReadUInt32LittleEndian(request);
-        var words = MemoryMarshal.Cast<byte, uint>(leaves);
+        ReadOnlySpan<uint> words = MemoryMarshal.Cast<byte, uint>(Ask(XenRequest.GetCpuid).Data);
         var policy = new List<CpuidLeaf>();
-        for (var i = 0; i < count; i++)
+        for (; !words.IsEmpty; words = words[LeafWords..])
         {
-            ReadOnlySpan<uint> leaf = words.Slice(i * LeafWords, LeafWords);
-            policy.Add(new CpuidLeaf(leaf[0], leaf[1] == NoSubleaf ? 0 : leaf[1], leaf[2], leaf[3], leaf[4], leaf[5]));
-            if (leaf[1] != NoSubleaf) _leavesWithSubleaves.Add(leaf[0]);
+            policy.Add(new CpuidLeaf(words[0], words[1] == NoSubleaf ? 0 : words[1], words[2], words[3], words[4], words[5]));
+            if (words[1] != NoSubleaf) _leavesWithSubleaves.Add(words[0]);
         }
 
         return policy;
@@ -181,10 +141,6 @@ internal sealed class XenDomain : IXenFrames, IDisposable
     /// <returns>The leaf that Xen does not take; null when it takes all.</returns>
     public uint? SetCpuidPolicy(IReadOnlyList<CpuidLeaf> leaves)
     {
-        const int RefusedLeaf = 24;
-        Span<byte> request = stackalloc byte[PolicyLength];
-        request.Clear();
-        Put(request, 0, (uint)leaves.Count);
         var words = new uint[leaves.Count * LeafWords];
         for (var i = 0; i < leaves.Count; i++)
         {
@@ -193,8 +149,8 @@ internal sealed class XenDomain : IXenFrames, IDisposable
             ((uint[])[leaf.Leaf, subleaf, leaf.Eax, leaf.Ebx, leaf.Ecx, leaf.Edx]).CopyTo(words, i * LeafWords);
         }
 
-        ushort id = _id;
-        return _host.Domctl(Domctl.SetCpuPolicy, ref id, request, MemoryMarshal.AsBytes(words.AsSpan()), pointer: PolicyLeaves) < 0 ? Word(request, RefusedLeaf) : null;
+        XenAnswer answer = _keeper.Ask(XenRequest.SetCpuid, data: MemoryMarshal.AsBytes(words.AsSpan()));
+        return answer.Result >= 0 ? null : answer.Data.Length == 0 ? 0 : Word(answer.Data, 0);
     }
 
     /// <summary>The rate of the time stamp counter, from the next start on: Xen shows it whatever the processor's own is.</summary>
@@ -211,20 +167,19 @@ internal sealed class XenDomain : IXenFrames, IDisposable
         if (result < 0) throw new HostException(-result);
     }
 
-    public int TryDeviceModel(ref XenDmOp operation, Span<byte> buffer = default) => _host.Calls.Privcmd.DeviceModel(_id, ref operation, buffer);
+    public int TryDeviceModel(ref XenDmOp operation, Span<byte> buffer = default) => _privcmd.DeviceModel(_id, ref operation, buffer);
 
-    public SharedPages MapIoreqPages(ushort server, int count) => _host.Calls.Privcmd.MapIoreqPages(_id, server, count);
+    public SharedPages MapIoreqPages(ushort server, int count) => _privcmd.MapIoreqPages(_id, server, count);
 
     public void Allow(ulong frames)
     {
         _pages += frames;
-        Span<byte> limit = stackalloc byte[8];
-        BinaryPrimitives.WriteUInt64LittleEndian(limit, (_pages * PageKilobytes) + SlackKilobytes);
-        Call(Domctl.MaxMemory, limit);
+        Ask(XenRequest.AllowMemory, (_pages * PageKilobytes) + SlackKilobytes);
     }
 
     public void Populate(ulong frame, ulong count)
     {
+        const int SuperpageBits = XenKeeping.SuperpageBits;
         const ulong Superpage = 1UL << SuperpageBits;
         ulong end = frame + count, aligned = Math.Min((frame + Superpage - 1) & ~(Superpage - 1), end), last = Math.Max(end & ~(Superpage - 1), aligned);
         Populate(frame, aligned - frame, 0);
@@ -248,9 +203,11 @@ internal sealed class XenDomain : IXenFrames, IDisposable
 
     public void Release(ulong frame, ulong count)
     {
-        var frames = new ulong[count];
-        for (ulong i = 0; i < count; i++) frames[i] = frame + i;
-        Check(Reserve(MemoryOp.DecreaseReservation, frames, 0));
+        for (ulong done = 0, now; done < count; done += now)
+        {
+            now = Math.Min(count - done, XenKeeping.MostFrames);
+            Ask(XenRequest.Release, frame + done, now);
+        }
     }
 
     public void Protect(ulong frame, ulong count, bool readOnly)
@@ -265,7 +222,7 @@ internal sealed class XenDomain : IXenFrames, IDisposable
         DeviceModel(ref operation);
     }
 
-    public void Map(nint at, ReadOnlySpan<ulong> frames, Span<int> errors) => _host.Calls.Privcmd.MapFrames(_id, at, frames, errors);
+    public void Map(nint at, ReadOnlySpan<ulong> frames, Span<int> errors) => _privcmd.MapFrames(_id, at, frames, errors);
 
     public bool CollectDirty(ulong frame, ulong count, Span<byte> bitmap)
     {
@@ -273,149 +230,42 @@ internal sealed class XenDomain : IXenFrames, IDisposable
         return TryDeviceModel(ref operation, bitmap) >= 0;
     }
 
-    public void Dispose()
-    {
-        if (_isTheirs) return;
-        try
-        {
-            _host.Destroy(_id);
-        }
-        catch (HostException)
-        {
-            // it has gone already
-        }
-    }
-
-    private void Configure(int vcpus, ulong megabytes)
-    {
-        Allow(0);
-        byte[] pool = new byte[8], count = new byte[4];
-        BinaryPrimitives.WriteUInt64LittleEndian(pool, (((ulong)vcpus * 1024) + (8 * megabytes) + 2048) * 1024);
-        BinaryPrimitives.WriteInt32LittleEndian(count, vcpus);
-        Check(_host.Calls.CallAll(
-        [
-            (Hypercall.Domctl, -1, Command(Domctl.MaxVcpus, count)),
-            (Hypercall.HvmOp, 0, Parameter(HvmParam.HpetEnabled, 1)),
-            (Hypercall.HvmOp, 0, Parameter(HvmParam.TripleFaultReason, (ulong)TripleFault)),
-            (Hypercall.HvmOp, 0, Parameter(HvmParam.TimerMode, 1)), // late ticks are not made up for
-            (Hypercall.HvmOp, 0, Parameter(HvmParam.AcpiPortsLocation, 1)), // at b000h, out of the way of the board's
-        ]));
-        Call(Domctl.SetPagingPool, pool);
-    }
+    public void Dispose() => _privcmd.Dispose();
 
     /// <summary>What has been changed goes to Xen, in as few calls as can be.</summary>
     private void Settle()
     {
-        Span<byte> none = stackalloc byte[16];
-        foreach (int vcpu in _stopped)
-        {
-            none.Clear();
-            Put(none, 0, (uint)vcpu);
-            Call(Domctl.SetVcpuContext, none); // of no context: as after power-on
-        }
-
+        foreach (int vcpu in _stopped) Ask(XenRequest.ResetVcpu, (ulong)vcpu);
         _stopped.Clear();
-        if (_tscRate != 0) SettleTscRate();
-        if (_context?.Changes() is { } changes)
-        {
-            Span<byte> request = stackalloc byte[16];
-            request.Clear();
-            Put(request, 0, (uint)changes.Length);
-            ushort id = _id;
-            Check(_host.Domctl(Domctl.SetHvmContext, ref id, request, changes, pointer: 8));
-        }
-
-        _context = null;
-        if (_calendarMoved)
-        {
-            BinaryPrimitives.WriteInt64LittleEndian(none, CalendarAhead);
-            Call(Domctl.SetTimeOffset, none[..sizeof(long)]);
-            _calendarMoved = false;
-        }
-    }
-
-    /// <summary>A host without the hardware for it has every RDTSC emulated, which is slow but right.</summary>
-    private void SettleTscRate()
-    {
-        const uint AlwaysThisRate = 1;
-        Span<byte> rate = stackalloc byte[24];
-        rate.Clear();
-        Put(rate, 0, AlwaysThisRate);
-        Put(rate, 4, _tscRate);
-        Call(Domctl.SetTscInfo, rate);
+        if (_tscRate != 0) Ask(XenRequest.SetTscRate, _tscRate);
         _tscRate = 0;
-    }
-
-    private XenContext FetchContext()
-    {
-        Span<byte> request = stackalloc byte[16];
-        request.Clear();
-        Call(Domctl.GetHvmContext, request);
-        var stream = new byte[BinaryPrimitives.ReadUInt32LittleEndian(request)];
-        ushort id = _id;
-        Check(_host.Domctl(Domctl.GetHvmContext, ref id, request, stream, pointer: 8));
-        return new XenContext(stream);
+        if (_context?.Changes() is { } changes) Check(_keeper.Ask(XenRequest.SetContext, data: changes));
+        _context = null;
+        if (_calendarMoved) Ask(XenRequest.SetCalendar, (ulong)CalendarAhead);
+        _calendarMoved = false;
     }
 
     private void Populate(ulong frame, ulong count, int order)
     {
         if (count == 0 || TryPopulate(frame, count, order) == count) return;
-        throw new ConfigException($"Xen has not enough free memory for the guest ({_host.FreeMegabytes} MiB are left): try a smaller -m, or give Dom0 less (dom0_mem=)");
+        throw new ConfigException($"Xen has not enough free memory for the guest ({Ask(XenRequest.FreeMemory).Result} MiB are left): try a smaller -m, or give Dom0 less (dom0_mem=)");
     }
 
     private ulong TryPopulate(ulong frame, ulong count, int order)
     {
-        var frames = new ulong[Math.Min(count, FramesPerCall)];
         for (ulong done = 0; done < count;)
         {
-            var now = (int)Math.Min(count - done, FramesPerCall);
-            for (var i = 0; i < now; i++) frames[i] = frame + ((done + (ulong)i) << order);
-            long got = Reserve(MemoryOp.PopulatePhysmap, frames.AsSpan(0, now), order);
+            ulong now = Math.Min(count - done, XenKeeping.MostFrames);
+            long got = _keeper.Ask(XenRequest.Populate, frame + (done << order), now, (ulong)order).Result;
             if (got is < 0 and not -NoMemory) throw new HostException((int)-got);
             done += (ulong)Math.Max(got, 0);
-            if (got != now) return done;
+            if ((ulong)got != now) return done;
         }
 
         return count;
     }
 
-    private long Reserve(MemoryOp operation, Span<ulong> frames, int order)
-    {
-        Span<byte> reservation = stackalloc byte[32];
-        reservation.Clear();
-        BinaryPrimitives.WriteUInt64LittleEndian(reservation[8..], (ulong)frames.Length);
-        Put(reservation, 16, (uint)order);
-        BinaryPrimitives.WriteUInt16LittleEndian(reservation[24..], _id);
-        return _host.Calls.Call(Hypercall.MemoryOp, (int)operation, reservation, MemoryMarshal.AsBytes(frames));
-    }
+    private XenAnswer Ask(XenRequest request, ulong first = 0, ulong second = 0) => Check(_keeper.Ask(request, first, second));
 
-    private void Call(Domctl command, Span<byte> payload)
-    {
-        ushort id = _id;
-        Check(_host.Domctl(command, ref id, payload));
-    }
-
-    private byte[] Command(Domctl command, ReadOnlySpan<byte> payload)
-    {
-        var structure = new byte[XenInterface.DomctlLength];
-        Put(structure, 0, (uint)command);
-        Put(structure, 4, _host.Interface.Version);
-        BinaryPrimitives.WriteUInt16LittleEndian(structure.AsSpan(8), _id);
-        payload.CopyTo(structure.AsSpan(XenInterface.Payload));
-        return structure;
-    }
-
-    private byte[] Parameter(HvmParam parameter, ulong value)
-    {
-        var structure = new byte[16];
-        BinaryPrimitives.WriteUInt16LittleEndian(structure, _id);
-        Put(structure, 4, (uint)parameter);
-        BinaryPrimitives.WriteUInt64LittleEndian(structure.AsSpan(8), value);
-        return structure;
-    }
-
-    private static void Check(long result)
-    {
-        if (result < 0) throw new HostException((int)-result);
-    }
+    private static XenAnswer Check(XenAnswer answer) => answer.Result >= 0 ? answer : throw new HostException((int)-answer.Result);
 }

@@ -14,7 +14,7 @@ public sealed class XenHost : IDisposable
 
     private uint _sysctl; // XEN_SYSCTL_INTERFACE_VERSION, once it is known
 
-    private XenHost(Hypercalls calls, XenInterface @interface) => (Calls, Interface) = (calls, @interface);
+    internal XenHost(IHypercalls calls, XenInterface @interface) => (Calls, Interface) = (calls, @interface);
 
     /// <summary>Null when it can be used, else why not, in one sentence.</summary>
     public static string? Problem
@@ -26,7 +26,7 @@ public sealed class XenHost : IDisposable
         }
     }
 
-    internal Hypercalls Calls { get; }
+    internal IHypercalls Calls { get; }
 
     internal XenInterface Interface { get; }
 
@@ -119,7 +119,7 @@ public sealed class XenHost : IDisposable
         return null;
     }
 
-    private static long Domctl(Hypercalls calls, uint version, Domctl command, ref ushort domain, Span<byte> payload, Span<byte> buffer, int pointer)
+    private static long Domctl(IHypercalls calls, uint version, Domctl command, ref ushort domain, Span<byte> payload, Span<byte> buffer, int pointer)
     {
         Span<byte> structure = stackalloc byte[XenInterface.DomctlLength];
         structure.Clear();

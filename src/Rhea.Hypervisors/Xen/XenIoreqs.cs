@@ -9,13 +9,10 @@ internal sealed class XenIoreqs : IDisposable
 {
     private const byte BufferedAtomically = 2;
     private const ushort NoFrames = 1;
-    private const int PageSize = 4096, SlotLength = 32, SlotFlags = 30, RingEntries = 511, RingStart = 8, Pages = 2;
     private const int MostPorts = 256;
 
     private readonly XenDomain _domain;
-    private readonly Action _invalidated;
-    private readonly IMachineBus[] _buses; // by processor
-    private readonly SharedPages _pages;
+    private readonly IoreqPages _pages;
     private readonly XenFile _events;
     private readonly uint[] _ports, _ready = new uint[MostPorts];
     private readonly uint _bufferedPort, _kickPort, _wakePort;
@@ -27,11 +24,11 @@ internal sealed class XenIoreqs : IDisposable
     /// <exception cref="HostException">Xen or the kernel refuses.</exception>
     public XenIoreqs(XenDomain domain, IReadOnlyList<IMachineBus> buses, XenFile events, Action invalidated)
     {
-        (_domain, _buses, _events, _invalidated) = (domain, [.. buses], events, invalidated);
+        (_domain, _events) = (domain, events);
         var create = new XenDmOp { Operation = DmOp.CreateIoreqServer, HandlesBuffered = BufferedAtomically };
         domain.DeviceModel(ref create);
         ushort server = create.CreatedServer;
-        _pages = domain.MapIoreqPages(server, Pages);
+        _pages = new IoreqPages(domain.MapIoreqPages(server, IoreqPages.Count), [.. buses], domain.NoteCalendarMoved, invalidated);
         var info = new XenDmOp { Operation = DmOp.GetIoreqServerInfo, Server = server, InfoFlags = NoFrames };
         domain.DeviceModel(ref info);
         Claim(server, XenIoRange.Port, ushort.MaxValue);
@@ -39,7 +36,7 @@ internal sealed class XenIoreqs : IDisposable
         Claim(server, XenIoRange.Pci, ushort.MaxValue);
         var enable = new XenDmOp { Operation = DmOp.SetIoreqServerState, Server = server, Enabled = 1 };
         domain.DeviceModel(ref enable);
-        _ports = [.. Enumerable.Range(0, buses.Count).Select(index => Bind(domain.Id, Slot(index).EventChannel))];
+        _ports = [.. Enumerable.Range(0, buses.Count).Select(index => Bind(domain.Id, _pages.EventChannel(index)))];
         _bufferedPort = Bind(domain.Id, info.BufferedPort);
         uint own = 0; // a channel from this domain to itself: what is sent into one end comes out of the other
         _kickPort = (uint)_events.Call(XenIoctl.BindUnbound, ref own);
@@ -64,7 +61,7 @@ internal sealed class XenIoreqs : IDisposable
     {
         Span<uint> ready = _ready.AsSpan(0, _events.ReadPorts(_ready));
         _events.Unmask(ready);
-        Drain();
+        _pages.Drain();
         foreach (uint port in ready)
         {
             int index = Array.IndexOf(_ports, port);
@@ -75,8 +72,8 @@ internal sealed class XenIoreqs : IDisposable
     /// <summary>Answers what is being asked at this moment.</summary>
     public void Serve()
     {
-        Drain();
-        for (var index = 0; index < _buses.Length; index++) Serve(index);
+        _pages.Drain();
+        for (var index = 0; index < _ports.Length; index++) Serve(index);
     }
 
     public void Dispose()
@@ -85,43 +82,12 @@ internal sealed class XenIoreqs : IDisposable
         _pages.Dispose();
     }
 
-    private ref Ioreq Slot(int index) => ref _pages.At<Ioreq>(PageSize + (index * SlotLength));
-
-    private ref byte Flags(int index) => ref _pages.At<byte>(PageSize + (index * SlotLength) + SlotFlags);
-
-    private byte State(int index) => (byte)(Volatile.Read(ref Flags(index)) & IoreqState.Mask);
-
     private void Serve(int index)
     {
-        if (State(index) != IoreqState.Ready) return;
-        ref Ioreq slot = ref Slot(index);
-        ref byte flags = ref Flags(index);
-        Ioreq request = slot;
-        Volatile.Write(ref flags, (byte)((request.Flags & ~IoreqState.Mask) | IoreqState.InProcess));
-        if (request.Type == IoreqType.Invalidate) _invalidated();
-        else slot.Data = IoreqAccess.Do(request, _buses[index]);
-        Volatile.Write(ref flags, (byte)((request.Flags & ~IoreqState.Mask) | IoreqState.Answered));
+        if (!_pages.Answer(index)) return;
         uint port = _ports[index];
         _events.Call(XenIoctl.Notify, ref port);
     }
-
-    /// <summary>Writes that nobody waits for come before the access that somebody does.</summary>
-    private void Drain()
-    {
-        ref uint read = ref _pages.At<uint>(0);
-        uint write = Volatile.Read(ref _pages.At<uint>(4));
-        for (var left = RingEntries; left > 0 && read != write; left--)
-        {
-            ulong entry = Entry(read), high = 0;
-            uint taken = 1;
-            if (IoreqAccess.IsWide(entry) && read + 1 != write) (high, taken) = (Entry(read + 1), 2);
-            if (IoreqAccess.IsTimeOffset(entry)) _domain.NoteCalendarMoved((long)(entry >> 32 | high & ~(ulong)uint.MaxValue));
-            else IoreqAccess.DoBuffered(entry, high, _buses[0]);
-            Volatile.Write(ref read, read + taken);
-        }
-    }
-
-    private ulong Entry(uint at) => _pages.At<ulong>(RingStart + ((int)(at % RingEntries) * sizeof(ulong)));
 
     /// <summary>From 0 on: Xen's own devices come first whatever is claimed, and so does RAM.</summary>
     private void Claim(ushort server, XenIoRange type, ulong last)
