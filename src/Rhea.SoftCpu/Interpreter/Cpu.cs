@@ -172,6 +172,9 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>Where the next instruction is, segmentation applied.</summary>
     public ulong LinearIp => Code64 ? State.Rip : (uint)(State.Segments[(int)SegmentRegister.Cs].Base + State.Rip);
 
+    /// <summary>How many bytes from its start, up to 4 GiB, a segment has for certain that may be accessed so. Only in code that is not 64-bit.</summary>
+    public ulong Reach(SegmentRegister segment, bool write) => Get<ulong>(FrameOffset.Reach(segment, write));
+
     /// <summary>So many bytes of code, from RIP on, are in the code segment.</summary>
     public bool FitsCode(int length) => Code64 || State.Rip + (ulong)length - 1 <= Segment(SegmentRegister.Cs).Limit;
 

@@ -71,15 +71,26 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         return left << op.AddressShift == 0 ? cpu.LeaveAfter(in op) : Again(cpu, in op);
     }
 
-    /// <summary>How many bytes are left, up to a page; only where offsets do not wrap.</summary>
+    /// <summary>How many bytes are left, up to a page; false when that is too little to gain anything.</summary>
     private static bool Bulk(Cpu cpu, in Op op, out int bytes)
     {
         ulong count = Count(cpu, in op);
         bytes = (int)Math.Min(count, (ulong)(4096 / Size)) * Size;
-        if (op.AddressShift == 0) return count > 1;
-        ulong limit = ulong.MaxValue >> op.AddressShift;
-        return count > 1 && (cpu.Rsi & limit) + (ulong)bytes <= limit && (cpu.Rdi & limit) + (ulong)bytes <= limit
-            && (cpu.BlockMode & (BlockMode.Flat | BlockMode.Code64)) != 0;
+        return count > 1;
+    }
+
+    /// <summary>So many bytes from seg:rSI are in the segment, and the offset does not wrap.</summary>
+    private static bool ReachesSource(Cpu cpu, in Op op, int bytes) => Reaches(cpu, in op, cpu.Rsi, bytes, op.Has(OpFlags.Flat) ? null : op.Segment, write: false);
+
+    /// <summary>The same for ES:rDI.</summary>
+    private static bool ReachesTarget(Cpu cpu, in Op op, int bytes, bool write) =>
+        Reaches(cpu, in op, cpu.Rdi, bytes, (cpu.BlockMode & BlockMode.Flat) != 0 ? null : SegmentRegister.Es, write);
+
+    private static bool Reaches(Cpu cpu, in Op op, ulong register, int bytes, SegmentRegister? segment, bool write)
+    {
+        if (op.AddressShift == 0) return true;
+        ulong limit = ulong.MaxValue >> op.AddressShift, end = (register & limit) + (ulong)bytes;
+        return end <= limit && (cpu.Code64 || segment is not { } limited || end <= cpu.Reach(limited, write));
     }
 
     private static bool Source(Cpu cpu, in Op op, out ulong linear)
@@ -146,7 +157,7 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         /// <summary>Upwards, within one page on each side; 0 when it is not that simple.</summary>
         public static int DoMany(Cpu cpu, in Op op)
         {
-            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !ReachesSource(cpu, in op, bytes) || !ReachesTarget(cpu, in op, bytes, write: true)) return 0;
             if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target)) return 0;
             Span<byte> to = cpu.Window(target, bytes, write: true);
             Span<byte> from = cpu.Window(source, to.Length, write: false);
@@ -183,7 +194,7 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
 
         public static int DoMany(Cpu cpu, in Op op)
         {
-            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target)) return 0;
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !ReachesTarget(cpu, in op, bytes, write: true) || !Destination(cpu, in op, out ulong target)) return 0;
             Span<byte> to = cpu.Window(target, bytes, write: true);
             int length = to.Length & -Size;
             MemoryMarshal.Cast<byte, T>(to[..length]).Fill(cpu.Get<T>(0));
@@ -220,7 +231,8 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         /// <summary>Upwards, within one page: so many elements were looked at, the last of which set the flags; 0 when it is not that simple.</summary>
         public static int DoMany(Cpu cpu, in Op op)
         {
-            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
+            if (Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !ReachesTarget(cpu, in op, bytes, write: false)) return 0;
+            if (!Destination(cpu, in op, out ulong target, write: false)) return 0;
             ReadOnlySpan<T> elements = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));
             if (elements.IsEmpty) return 0;
             T wanted = cpu.Get<T>(0);
@@ -250,7 +262,7 @@ internal static class Strings<T> where T : unmanaged, IBinaryInteger<T>
         /// <summary>The same of two strings, as long as they are equal.</summary>
         public static int DoMany(Cpu cpu, in Op op)
         {
-            if (op.Has(OpFlags.RepNe) || Downwards(cpu) || !Bulk(cpu, in op, out int bytes)) return 0;
+            if (op.Has(OpFlags.RepNe) || Downwards(cpu) || !Bulk(cpu, in op, out int bytes) || !ReachesSource(cpu, in op, bytes) || !ReachesTarget(cpu, in op, bytes, write: false)) return 0;
             if (!Source(cpu, in op, out ulong source) || !Destination(cpu, in op, out ulong target, write: false)) return 0;
             ReadOnlySpan<T> left = MemoryMarshal.Cast<byte, T>(cpu.Window(source, bytes, write: false));
             ReadOnlySpan<T> right = MemoryMarshal.Cast<byte, T>(cpu.Window(target, bytes, write: false));

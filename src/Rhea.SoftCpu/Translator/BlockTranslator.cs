@@ -31,6 +31,7 @@ internal sealed unsafe class BlockTranslator
     private readonly LoopPlanner _loop = new();
     private readonly SpecialInstruction _special;
     private readonly StackInstruction _stack;
+    private readonly StringInstruction _string;
     private readonly SystemInstruction _system;
     private readonly X87Instruction _x87;
     private readonly AccessPlanner _planner = new();
@@ -52,6 +53,7 @@ internal sealed unsafe class BlockTranslator
         _bitString = new BitStringInstruction(_site, _memory);
         _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
+        _string = new StringInstruction(_site, _memory);
         _system = new SystemInstruction(_site, _memory, _stack);
         _x87 = new X87Instruction(_site, _memory);
         _head = new LoopHead(_site, _memory, stubs);
@@ -174,6 +176,7 @@ internal sealed unsafe class BlockTranslator
     /// <summary>The jump for when the block, and where it jumps to in its page, are not in the code segment.</summary>
     private int CheckSegment(Block* block)
     {
+        Mark(block, 0);
         Op* ops = Block.Ops(block);
         int from = 0, to = block->Length;
         for (var i = 0; i < block->Count; i++)
@@ -255,6 +258,7 @@ internal sealed unsafe class BlockTranslator
             InstructionKind.Special => SpecialInstruction.Written(in op),
             InstructionKind.Divide or InstructionKind.X87 => 1 << HostRegister.Rax | 1 << HostRegister.Rdx,
             InstructionKind.Stack => stack | baseRegister | (op.Has(OpFlags.Memory) ? 0 : 1 << FrameOffset.GeneralNumber(op.R0)),
+            InstructionKind.String => StringInstruction.Written,
             InstructionKind.Jump => JumpInstruction.Written(in op),
             _ => FlagKeeper.Everything,
         };
@@ -302,6 +306,7 @@ internal sealed unsafe class BlockTranslator
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? InstructionKind.Special : InstructionKind.Interpreted;
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? InstructionKind.Divide : InstructionKind.Interpreted;
         if (op.Has(OpFlags.Memory) && BitStringInstruction.Knows(form)) return _bitString.Fits(in op) ? InstructionKind.BitString : InstructionKind.Interpreted;
+        if (StringInstruction.Knows(form.Code)) return StringInstruction.Fits(in op) ? InstructionKind.String : InstructionKind.Interpreted;
         if (_stack.Fits(in op)) return InstructionKind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? InstructionKind.Jump : InstructionKind.Interpreted;
         if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? InstructionKind.X87 : InstructionKind.Interpreted;
@@ -356,6 +361,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case InstructionKind.Stack:
                 _stack.Emit(in op);
+                break;
+            case InstructionKind.String:
+                _string.Emit(in op);
                 break;
             case InstructionKind.X87:
                 _x87.Emit(plan.Form, in op);

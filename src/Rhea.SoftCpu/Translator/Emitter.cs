@@ -169,6 +169,13 @@ internal sealed unsafe class Emitter(nint memory, int length)
 
     public void ExtendWord(int to, int from) => Op(0x0FB7, false, to, from);
 
+    public void ExtendByte(int to, int from)
+    {
+        Rex(false, to, -1, from, force: true);
+        Opcode(0x0FB6);
+        ModRm(to, from);
+    }
+
     public void LoadByte(int to, in HostAddress from) => Op(0x0FB6, false, to, in from);
 
     public void Store(in HostAddress to, int from) => Op(0x89, true, from, in to);
@@ -218,6 +225,21 @@ internal sealed unsafe class Emitter(nint memory, int length)
         Op(small ? 0x83 : 0x81, wide, number, register);
         if (small) Byte(value);
         else Int32(value);
+    }
+
+    /// <summary>The same for operands of 16, 32 or 64 bits.</summary>
+    public void SizedArithmetic(int number, int size, int register, int value)
+    {
+        if (size != sizeof(ushort))
+        {
+            Arithmetic(number, size == sizeof(ulong), register, value);
+            return;
+        }
+
+        bool small = (short)value == (sbyte)value;
+        Sized(small ? 0x83 : 0x81, size, number, register);
+        if (small) Byte(value);
+        else Int16(value);
     }
 
     public void ShiftLeft(int register, int count)

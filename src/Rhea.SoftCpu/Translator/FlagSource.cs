@@ -10,14 +10,14 @@ namespace Rhea.SoftCpu.Translator;
 /// its result. So flags that nobody is likely to see need not be saved: if somebody wants to see them after all, they are made.
 /// </remarks>
 /// <param name="Way">What to do; <see cref="FlagWay.None"/> when the flags cannot be had again.</param>
-/// <param name="Size">Bytes of the operands: 1, 4 or 8.</param>
+/// <param name="Size">Bytes of the operands.</param>
 /// <param name="Left">The number of the guest register that is the first operand, or the result.</param>
 /// <param name="Right">Of the second; -1 when that is <paramref name="Immediate"/>.</param>
 /// <param name="Immediate">The second operand.</param>
 /// <param name="Kept">The registers' values are in the frame, so the registers may change.</param>
 internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int Right, int Immediate, bool Kept = false)
 {
-    private const int Sizes = 3;
+    private const int Sizes = 4; // 1, 2, 4 and 8 bytes
     private const int Add = 0, Subtract = 5, Compare = 7; // their numbers among the arithmetic instructions
 
     /// <summary>Number of recipes.</summary>
@@ -26,11 +26,11 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
     public bool Exists => Way != FlagWay.None;
 
     /// <summary>The number of what makes these flags of the values that are kept in the frame; 0 when there is nothing that does.</summary>
-    public int Recipe => Way is FlagWay.None or FlagWay.Shift ? 0 : 1 + (Sizes * ((int)Way - 1)) + (Size == 1 ? 0 : Size == 4 ? 1 : 2);
+    public int Recipe => Way is FlagWay.None or FlagWay.Shift ? 0 : 1 + (Sizes * ((int)Way - 1)) + int.Log2(Size);
 
     /// <summary>What a recipe is for.</summary>
     public static FlagSource OfRecipe(int recipe) =>
-        new((FlagWay)(1 + ((recipe - 1) / Sizes)), ((recipe - 1) % Sizes) switch { 0 => 1, 1 => 4, _ => 8 }, 0, 0, 0, Kept: true);
+        new((FlagWay)(1 + ((recipe - 1) / Sizes)), 1 << ((recipe - 1) % Sizes), 0, 0, 0, Kept: true);
 
     /// <summary>A bit for each guest register that must keep its value.</summary>
     public int Registers => !Exists || Kept ? 0 : 1 << Left | (Right < 0 ? 0 : 1 << Right);
@@ -48,7 +48,7 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
             _ => FlagWay.None,
         };
         int size = form.Size != 0 ? form.Size / 8 : 1, left = form.Fixed ? 0 : FrameOffset.GeneralNumber(op.R0);
-        if (way == FlagWay.None || size == 2 || (!form.Fixed && IsHigh(op.R0))) return default;
+        if (way == FlagWay.None || (!form.Fixed && IsHigh(op.R0))) return default;
         if (way == FlagWay.Logic) return new FlagSource(way, size, left, -1, 0);
         if (size == 1 && way is FlagWay.Add or FlagWay.Subtract) return default;
         if (form.Immediate != 0) return new FlagSource(way, size, left, -1, (int)op.Immediate);
@@ -146,11 +146,11 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
     private void Arithmetic(Emitter code, int number, int left)
     {
         int host = RightHost;
-        if (Right < 0 && Size > 1) code.Arithmetic(number, Size == 8, left, Immediate);
+        if (Right < 0 && Size > 1) code.SizedArithmetic(number, Size, left, Immediate);
         else if (Right < 0) ByteImmediate(code, 0x80, number, left);
         else if (Size == 1) Byte(code, (number << 3) | 2, left, host);
-        else if (host < 0) code.Op((number << 3) | 3, Size == 8, left, RightPlace);
-        else code.Op((number << 3) | 3, Size == 8, left, host);
+        else if (host < 0) code.Sized((number << 3) | 3, Size, left, RightPlace);
+        else code.Sized((number << 3) | 3, Size, left, host);
     }
 
     private void Test(Emitter code, int left)
@@ -164,8 +164,9 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
                 return;
             }
 
-            code.Op(0xF7, Size == 8, 0, left);
-            code.Int32(Immediate);
+            code.Sized(0xF7, Size, 0, left);
+            if (Size == sizeof(ushort)) code.Int16(Immediate);
+            else code.Int32(Immediate);
         }
         else if (Size == 1)
         {
@@ -173,11 +174,11 @@ internal readonly record struct FlagSource(FlagWay Way, int Size, int Left, int 
         }
         else if (right < 0)
         {
-            code.Op(0x85, Size == 8, left, RightPlace);
+            code.Sized(0x85, Size, left, RightPlace);
         }
         else
         {
-            code.Op(0x85, Size == 8, left, right);
+            code.Sized(0x85, Size, left, right);
         }
     }
 

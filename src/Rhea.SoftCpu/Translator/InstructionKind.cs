@@ -10,6 +10,7 @@ internal enum InstructionKind
     BitString,
     Divide,
     Stack,
+    String,
     X87,
     System,
     Jump,

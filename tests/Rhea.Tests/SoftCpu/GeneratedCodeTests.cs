@@ -185,14 +185,60 @@ public partial class GeneratedCodeTests
         }),
     };
 
-    public static TheoryData<string> Names => [.. Sequences.Keys];
+    /// <summary>In real mode, in segments that begin elsewhere than at 0.</summary>
+    private static readonly Dictionary<string, Action<Assembler>> ShortSequences = new()
+    {
+        ["short-load"] = code => code.mov(ax, __[bx + si + 4]),
+        ["short-store"] = code => code.mov(__word_ptr.es[di], ax),
+        ["short-stack"] = code =>
+        {
+            code.push(ax);
+            code.push(ds);
+            code.pop(cx);
+        },
+        ["short-jumps"] = code =>
+        {
+            Label again = code.CreateLabel(), end = code.CreateLabel();
+            code.mov(cx, 3);
+            code.Label(ref again);
+            code.cmp(ax, bx);
+            code.jb(end);
+            code.loop(again);
+            code.Label(ref end);
+            code.nop();
+        },
+        ["short-call"] = code =>
+        {
+            Label function = code.CreateLabel(), end = code.CreateLabel();
+            code.call(function);
+            code.jmp(end);
+            code.Label(ref function);
+            code.ret();
+            code.Label(ref end);
+            code.nop();
+        },
+        ["short-copy"] = code =>
+        {
+            code.lodsb();
+            code.stosw();
+            code.movsw();
+        },
+        ["short-with-long-operands"] = code => // as compilers make code of 16 bits
+        {
+            code.mov(eax, __dword_ptr[ebx + 8]);
+            code.push(eax);
+            code.add(eax, edx);
+        },
+    };
+
+    public static TheoryData<string> Names => [.. Sequences.Keys, .. ShortSequences.Keys];
 
     [Theory]
     [MemberData(nameof(Names))]
     public void A_piece_of_code_is_translated_as_before(string name)
     {
         Assert.SkipWhen(name == "vectors" && !Avx2.IsSupported, "this host has no AVX2");
-        string found = Translate(Sequences[name]), file = Path.Combine(Here(), "GeneratedCode", name + ".txt");
+        string found = ShortSequences.TryGetValue(name, out Action<Assembler>? sequence) ? Translate(16, sequence) : Translate(64, Sequences[name]), file = Path.Combine(Here(), "GeneratedCode", name + ".txt");
         if (Environment.GetEnvironmentVariable("RHEA_ACCEPT") == "1") File.WriteAllText(file, found);
 
         Assert.Equal(File.ReadAllText(file).ReplaceLineEndings("\n"), found);
@@ -208,16 +254,16 @@ public partial class GeneratedCodeTests
         code.jne(again);
     }
 
-    private static string Translate(Action<Assembler> sequence)
+    private static string Translate(int bits, Action<Assembler> sequence)
     {
         var log = new StringBuilder();
         using var bench = new CpuBench(warmth: 0, log: new ExecutionLog(["out_asm"], [], text => log.Append(text)));
-        bench.Assemble(64, 0x7000, code =>
+        bench.Assemble(bits, 0x7000, code =>
         {
             sequence(code);
             code.hlt();
         });
-        bench.Long64(0x7000);
+        if (bits == 64) bench.Long64(0x7000);
         bench.Set(registers =>
         {
             registers.State.General[3] = registers.State.General[6] = 0x4_0000;
@@ -225,9 +271,19 @@ public partial class GeneratedCodeTests
             registers.State.Cr4 |= Cr4.OsXsave;
             registers.State.Xcr0 = 7; // x87, SSE and AVX
         });
+        if (bits == 16) SetReal(bench);
         Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue));
         return string.Concat(log.ToString().Split("OUT: ", StringSplitOptions.RemoveEmptyEntries).Select(Plain));
     }
+
+    private static void SetReal(CpuBench bench) => bench.Set(registers =>
+    {
+        ref CpuState state = ref registers.State;
+        for (var i = 0; i < 6; i++) state.Segments[i] = new Segment { Base = 0x2_0000, Limit = 0xFFFF, Flags = 0x9300 };
+        state.Segments[1] = new Segment { Selector = 0x700, Base = 0x7000, Limit = 0xFFFF, Flags = 0x9B00 };
+        for (var i = 0; i < 8; i++) state.General[i] = 0x8000;
+        state.Rip = 0;
+    });
 
     /// <summary>One block's listing without what is different each time: addresses.</summary>
     private static string Plain(string block)
