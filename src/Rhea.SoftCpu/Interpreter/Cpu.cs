@@ -522,6 +522,7 @@ internal sealed unsafe class Cpu : IDisposable
         if (!Code64 && IsOpen(SegmentRegister.Gs)) mode |= BlockMode.OpenGs;
         if (!Code64 && Segment(SegmentRegister.Cs) is { Base: 0, Limit: uint.MaxValue } && (mode & BlockMode.Code32) != 0) mode |= BlockMode.FlatCode;
         if (StackMask == uint.MaxValue) mode |= BlockMode.Stack32;
+        if (RealSegments && IsParagraph(SegmentRegister.Es) && IsParagraph(SegmentRegister.Ds) && IsParagraph(SegmentRegister.Fs) && IsParagraph(SegmentRegister.Gs)) mode |= BlockMode.Paragraphs;
         if (!Code64) UpdateReach(mode);
         if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
         if (!RealSegments && (state.Cr0 & Cr0.TaskSwitched) == 0 && (state.Cr4 & Cr4.OsXsave) != 0 && (state.Xcr0 & Vex.AvxState) == Vex.AvxState) mode |= BlockMode.WideVectors;
@@ -582,6 +583,13 @@ internal sealed unsafe class Cpu : IDisposable
         return segment.Limit == uint.MaxValue && (RealSegments || (segment.Flags & 0x8E00) == 0x8200);
     }
 
+    /// <summary>See <see cref="BlockMode.Paragraphs"/> and <see cref="Descriptors.LoadParagraph"/>.</summary>
+    private bool IsParagraph(SegmentRegister register)
+    {
+        ref Segment segment = ref Segment(register);
+        return segment.Limit == ushort.MaxValue && (!V86 || segment.Flags == Descriptors.VirtualRights);
+    }
+
     private bool LinearPart(in Op op, uint at, int size, bool write, out ulong linear)
     {
         linear = (EffectiveAddress(in op) + at) << op.AddressShift >> op.AddressShift;
@@ -617,4 +625,7 @@ internal enum BlockMode : ushort
 
     /// <summary>The stack pointer is ESP. Without it, and without <see cref="Code64"/>, it is SP.</summary>
     Stack32 = 256,
+
+    /// <summary>Real or virtual-8086 mode, and DS, ES, FS and GS are as they are there: loading one changes its selector and its base and nothing else.</summary>
+    Paragraphs = 512,
 }

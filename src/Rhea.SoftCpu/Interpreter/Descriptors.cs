@@ -7,6 +7,9 @@ namespace Rhea.SoftCpu.Interpreter;
 /// <remarks>What answers false has noted the fault.</remarks>
 internal static class Descriptors
 {
+    /// <summary>Of each segment in virtual-8086 mode.</summary>
+    public const uint VirtualRights = 0xF300;
+
     /// <summary>An entry of the GDT or LDT; beyond the limit it is the given fault, with the selector.</summary>
     public static bool Read(Cpu cpu, Selector selector, out Descriptor descriptor, ExceptionVector fault = ExceptionVector.GeneralProtection, uint external = 0)
     {
@@ -62,7 +65,7 @@ internal static class Descriptors
         ref Segment segment = ref cpu.Segment(register);
         segment.Selector = value;
         segment.Base = (ulong)value << 4;
-        if (cpu.V86) (segment.Limit, segment.Flags) = (0xFFFF, 0xF300);
+        if (cpu.V86) (segment.Limit, segment.Flags) = (0xFFFF, VirtualRights);
         cpu.UpdateMode();
     }
 

@@ -286,7 +286,7 @@ internal sealed unsafe class Mmu : IDisposable
 
     private void NextGeneration(int user)
     {
-        _generations[user]++;
+        if ((uint)++_generations[user] == 0) _generations[user]++; // a jump's key of 0 is nobody's
         _crowdedOut[user] = false;
         _cpu.Head.Generation = (uint)Generation;
     }

@@ -309,7 +309,7 @@ internal sealed unsafe class BlockTranslator
         if (StringInstruction.Knows(form.Code)) return StringInstruction.Fits(in op) ? InstructionKind.String : InstructionKind.Interpreted;
         if (_stack.Fits(in op)) return InstructionKind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? InstructionKind.Jump : InstructionKind.Interpreted;
-        if (X87Instruction.Knows(form)) return vectors && _x87.Fits(in op) ? InstructionKind.X87 : InstructionKind.Interpreted;
+        if (X87Instruction.Knows(form)) return vectors && _x87.Fits(form, in op) ? InstructionKind.X87 : InstructionKind.Interpreted;
         return PlainInstruction.Knows(form) && (vectors || !form.IsVector) && _plain.Fits(form, in op) ? InstructionKind.Plain : InstructionKind.Interpreted;
     }
 

@@ -20,7 +20,7 @@ internal struct FarSlot
     /// <summary>RIP of the first byte of the page that the jump is in.</summary>
     public ulong From;
 
-    /// <summary>See <see cref="FrameHead.Key"/>. 0 is nobody's: there is only translated code of 32 and 64 bits.</summary>
+    /// <summary>See <see cref="FrameHead.Key"/>. 0 is nobody's: no generation is 0.</summary>
     public ulong Key;
 
     /// <summary>RIP of the first byte of the page that it leads to, and the code there.</summary>

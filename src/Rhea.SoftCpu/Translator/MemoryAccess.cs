@@ -148,7 +148,7 @@ internal sealed class MemoryAccess(Site site)
     }
 
     /// <summary>The address has 16 bits.</summary>
-    private static bool IsShort(in Op op) => op.AddressShift > 32;
+    public static bool IsShort(in Op op) => op.AddressShift > 32;
 
     /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS.</summary>
     private void Check(int size, bool write, bool aligned = false)

@@ -6,7 +6,7 @@ using static Rhea.SoftCpu.Translator.GuestRegister;
 
 namespace Rhea.SoftCpu.Translator;
 
-/// <summary>What a kernel does all the time: PUSHF, POPF, CLI, STI, SWAPGS at level 0; RDTSC and RDTSCP, and MOV from a segment register.</summary>
+/// <summary>What a kernel does all the time: PUSHF, POPF, CLI, STI, SWAPGS at level 0; RDTSC and RDTSCP, CLD and STD, and MOV from a segment register; in real and virtual-8086 mode MOV and POP to one too.</summary>
 internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackInstruction stack)
 {
     /// <summary>What POPF may change here besides the status flags is IF.</summary>
@@ -26,11 +26,13 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
     /// <param name="last">Of its block: behind STI one instruction follows before anything can interrupt.</param>
     public bool Fits(in Op op, bool last) => (Code)op.Code switch
     {
-        Code.Cli => true,
+        Code.Cli or Code.Cld or Code.Std => true,
         Code.Sti => !last,
         Code.Swapgs => site.Code64,
         Code.Pushfw or Code.Pushfd or Code.Pushfq or Code.Popfw or Code.Popfd or Code.Popfq => stack.FitsMode(SizeOf((Code)op.Code)),
         Code.Rdtsc or Code.Rdtscp => true,
+        Code.Mov_Sreg_rm16 or Code.Mov_Sreg_r32m16 => (site.Mode & BlockMode.Paragraphs) != 0 && IsData((SegmentRegister)op.R0) && (!op.Has(OpFlags.Memory) || memory.CanReach(in op)),
+        Code.Popw_ES or Code.Popw_DS or Code.Popw_FS or Code.Popw_GS => (site.Mode & BlockMode.Paragraphs) != 0 && site.Code16,
         Code.Mov_rm16_Sreg or Code.Mov_r32m16_Sreg or Code.Mov_r64m16_Sreg => !op.Has(OpFlags.Memory) || memory.CanReach(in op),
         _ => false,
     };
@@ -43,6 +45,18 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
                 NeedLevel0();
                 _code.Op(0x80, false, 4, InterruptFlag); // and
                 _code.Byte(~2);
+                break;
+            case Code.Cld or Code.Std:
+                EmitDirection(set: (Code)op.Code == Code.Std);
+                break;
+            case Code.Mov_Sreg_rm16 or Code.Mov_Sreg_r32m16:
+                EmitLoadSegment(in op);
+                break;
+            case Code.Popw_ES or Code.Popw_DS or Code.Popw_FS or Code.Popw_GS:
+                stack.Top(sizeof(ushort));
+                stack.LoadClear(Temporary);
+                SetSegment((SegmentRegister)op.R0);
+                stack.Move(sizeof(ushort));
                 break;
             case Code.Sti:
                 NeedLevel0();
@@ -70,6 +84,33 @@ internal sealed class SystemInstruction(Site site, MemoryAccess memory, StackIns
 
     /// <summary>Bytes that PUSHF or POPF moves.</summary>
     private static int SizeOf(Code code) => code switch { Code.Pushfw or Code.Popfw => 2, Code.Pushfd or Code.Popfd => 4, _ => 8 };
+
+    /// <summary>What interrupts hold back for, and where the code is, are not among them.</summary>
+    private static bool IsData(SegmentRegister segment) => segment is not (SegmentRegister.Cs or SegmentRegister.Ss) and <= SegmentRegister.Gs;
+
+    private void EmitDirection(bool set)
+    {
+        const int direction = (int)(Rflags.Direction >> 8);
+        site.Flags.Leave();
+        _code.Op(0x80, false, set ? 1 : 4, new HostAddress(State, FrameOffset.Rflags + 1)); // or, and
+        _code.Byte(set ? direction : ~direction);
+    }
+
+    private void EmitLoadSegment(in Op op)
+    {
+        site.Flags.Leave();
+        if (op.Has(OpFlags.Memory)) _code.LoadWord(Temporary, memory.Reach(in op, sizeof(ushort), write: false));
+        else _code.ExtendWord(Temporary, HostOf(FrameOffset.GeneralNumber(op.R1)));
+        SetSegment((SegmentRegister)op.R0);
+    }
+
+    /// <summary>A paragraph's number, in R11, becomes a segment.</summary>
+    private void SetSegment(SegmentRegister segment)
+    {
+        _code.StoreWord(new HostAddress(State, FrameOffset.Selector(segment)), Temporary);
+        _code.ShiftLeft(Temporary, 4);
+        _code.Store(new HostAddress(State, FrameOffset.SegmentBase(segment)), Temporary);
+    }
 
     private void EmitSwapGs()
     {

@@ -17,7 +17,8 @@ internal sealed class X87Instruction(Site site, MemoryAccess memory)
         && form.Mnemonic is not (Mnemonic.Fnstenv or Mnemonic.Fldenv or Mnemonic.Fnsave or Mnemonic.Frstor or Mnemonic.Fninit or Mnemonic.Fneni
         or Mnemonic.Fndisi or Mnemonic.Fnsetpm or Mnemonic.Fstpnce);
 
-    public bool Fits(in Op op) => !op.Has(OpFlags.Memory) || memory.CanReach(in op);
+    /// <summary>Ten bytes are two accesses, of which the second may be around at 64 KiB.</summary>
+    public bool Fits(HostForm form, in Op op) => !op.Has(OpFlags.Memory) || (memory.CanReach(in op) && !(form.MemorySize > sizeof(ulong) && MemoryAccess.IsShort(in op)));
 
     public void Emit(HostForm form, in Op op)
     {

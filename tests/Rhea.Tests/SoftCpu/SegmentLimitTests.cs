@@ -50,6 +50,23 @@ public class SegmentLimitTests
 
     [Theory]
     [MemberData(nameof(Warmths))]
+    public void A_bits_address_goes_around_at_64_KiB_too(int warmth)
+    {
+        using CpuBench bench = Start(warmth, code =>
+        {
+            code.mov(di, 4);
+            code.mov(eax, -64);
+            code.bts(__dword_ptr[di], eax); // two dwords below 4
+            code.mov(eax, 32 * 3);
+            code.bts(__dword_ptr[di], eax); // at 10h
+        });
+
+        AssertFault(bench, Protection, ip: 0x17); // the HLT
+        Assert.Equal((1U, 1U), (bench.Memory.Read<uint>(Data + 0xFFFC), bench.Memory.Read<uint>(Data + 0x10)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Warmths))]
     public void What_is_beyond_the_stack_segments_end_is_a_stack_fault(int warmth)
     {
         using CpuBench bench = Start(warmth, code =>
