@@ -16,7 +16,7 @@ start:
     mov es, ax
     mov ss, ax
     mov sp, 0xfffe
-    mov eax, 12000                 
+    mov eax, 12000
     mov ds:[rounds], eax
 round:
     # sieve of 8000 in ES
