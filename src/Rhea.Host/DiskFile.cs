@@ -66,9 +66,10 @@ public sealed unsafe partial class DiskFile : IDisposable
     /// <summary>Past the end a disk reads as zeros.</summary>
     public void Read(long offset, ScatterList into)
     {
-        for (ScatterList rest = into; rest.Length > 0;)
+        for (ScatterList rest = into; ;)
         {
             nint done = Transfer(Way.Read, offset, rest);
+            if (done == rest.Length) return;
             if (done == 0)
             {
                 Clear(rest);
@@ -86,9 +87,10 @@ public sealed unsafe partial class DiskFile : IDisposable
 
     public void Write(long offset, ScatterList from)
     {
-        for (ScatterList rest = from; rest.Length > 0;)
+        for (ScatterList rest = from; ;)
         {
             nint done = Transfer(Way.Write, offset, rest);
+            if (done == rest.Length) return;
             if (done == 0) throw new HostException(HostException.NoSpace);
             offset += done;
             rest = rest.Slice(done, rest.Length - done);
