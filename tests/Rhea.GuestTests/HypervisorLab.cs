@@ -38,10 +38,12 @@ internal abstract class HypervisorLab : IDisposable
     public void Put(string name, string path) => File.CreateSymbolicLink(_job[name], path);
 
     /// <summary>Runs a shell script, as root, in a folder with <c>rhea</c>, its firmware, <c>vmlinuz</c> and <c>initrd.gz</c>.</summary>
-    public Emulator Run(string script)
+    /// <param name="script">The script.</param>
+    /// <param name="settings">Environment variables for the program that makes the lab, as NAME=VALUE.</param>
+    public Emulator Run(string script, params string[] settings)
     {
         File.WriteAllText(_job["run"], script);
-        return Emulator.Other(Patience, Path.Combine(Assets.Root, "tools", _tool), _job["."]);
+        return Emulator.Other(Patience, "env", [.. settings, Path.Combine(Assets.Root, "tools", _tool), _job["."]]);
     }
 
     public void Dispose() => _job.Dispose();
