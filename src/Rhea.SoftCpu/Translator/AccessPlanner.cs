@@ -46,7 +46,7 @@ internal sealed class AccessPlanner
         {
             case InstructionKind.Nothing:
                 return;
-            case InstructionKind.Plain or InstructionKind.X87:
+            case InstructionKind.Plain or InstructionKind.BitManipulation or InstructionKind.X87:
                 bool write = kind == InstructionKind.X87 ? X87Instruction.Stores(form) : PlainInstruction.WritesMemory(form);
                 if (op.Has(OpFlags.Memory)) AddOperand(number, in op, form.MemorySize, write);
                 break;

@@ -19,6 +19,7 @@ internal sealed unsafe class BlockTranslator
     /// <summary>Of the first byte of a loop: hosts fetch small loops from a cache of such lines.</summary>
     public const int LoopAlignment = 32;
 
+    private readonly BitManipulationInstruction _bitManipulation;
     private readonly BitStringInstruction _bitString;
     private readonly Emitter _code;
     private readonly DivideInstruction _divide;
@@ -50,6 +51,7 @@ internal sealed unsafe class BlockTranslator
         _memory = new MemoryAccess(_site);
         _plain = new PlainInstruction(_site, _memory);
         _special = new SpecialInstruction(_site, _memory);
+        _bitManipulation = new BitManipulationInstruction(_site, _memory);
         _bitString = new BitStringInstruction(_site, _memory);
         _divide = new DivideInstruction(_site, _memory);
         _stack = new StackInstruction(_site, _memory);
@@ -256,6 +258,7 @@ internal sealed unsafe class BlockTranslator
             InstructionKind.Nothing or InstructionKind.BitString => 0,
             InstructionKind.Plain => PlainInstruction.Written(plan.Form, in op),
             InstructionKind.Special => SpecialInstruction.Written(in op),
+            InstructionKind.BitManipulation => BitManipulationInstruction.Written(plan.Form, in op),
             InstructionKind.Divide or InstructionKind.X87 => 1 << HostRegister.Rax | 1 << HostRegister.Rdx,
             InstructionKind.Stack => stack | baseRegister | (op.Has(OpFlags.Memory) ? 0 : 1 << FrameOffset.GeneralNumber(op.R0)),
             InstructionKind.String => StringInstruction.Written,
@@ -306,6 +309,7 @@ internal sealed unsafe class BlockTranslator
         if (SpecialInstruction.Knows(form.Code)) return _special.Fits(in op) ? InstructionKind.Special : InstructionKind.Interpreted;
         if (DivideInstruction.Knows(form.Code)) return _divide.Fits(in op) ? InstructionKind.Divide : InstructionKind.Interpreted;
         if (op.Has(OpFlags.Memory) && BitStringInstruction.Knows(form)) return _bitString.Fits(in op) ? InstructionKind.BitString : InstructionKind.Interpreted;
+        if (BitManipulationInstruction.Knows(form)) return _bitManipulation.Fits(in op) ? InstructionKind.BitManipulation : InstructionKind.Interpreted;
         if (StringInstruction.Knows(form.Code)) return StringInstruction.Fits(in op) ? InstructionKind.String : InstructionKind.Interpreted;
         if (_stack.Fits(in op)) return InstructionKind.Stack;
         if (form.Code.FlowControl() != FlowControl.Next) return _jump.Fits(in op) ? InstructionKind.Jump : InstructionKind.Interpreted;
@@ -316,7 +320,7 @@ internal sealed unsafe class BlockTranslator
     /// <summary>The instruction's access has been checked with another's, and it does nothing that shows the flags or changes RFLAGS for it.</summary>
     private bool IsQuiet(int number, in Op op, in PlannedAccess access) => access.Grouped && access.Leader != number && _plan[number].Kind switch
     {
-        InstructionKind.Plain => op.Has(OpFlags.Flat) && !VectorInstructions.MustBeAligned(_plan[number].Form),
+        InstructionKind.Plain or InstructionKind.BitManipulation => op.Has(OpFlags.Flat) && !VectorInstructions.MustBeAligned(_plan[number].Form),
         InstructionKind.Stack => true,
         _ => false,
     };
@@ -355,6 +359,9 @@ internal sealed unsafe class BlockTranslator
                 break;
             case InstructionKind.BitString:
                 _bitString.Emit(plan.Form, in op);
+                break;
+            case InstructionKind.BitManipulation:
+                _bitManipulation.Emit(plan.Form, in op);
                 break;
             case InstructionKind.Divide:
                 _divide.Emit(in op);

@@ -56,6 +56,9 @@ internal sealed class HostForm
 
     public int Fourth { get; private set; } = -1;
 
+    /// <summary>The same for a general register that VEX names.</summary>
+    public int ThirdGeneral { get; private set; } = -1;
+
     /// <summary>What VEX says besides the prefix and the map; null when it is not encoded so.</summary>
     public VexFields? Vex { get; }
 
@@ -99,6 +102,7 @@ internal sealed class HostForm
         if (other >= 0) (Other, OtherSize) = (number, other);
         else if (register > 0) (Register, RegisterSize) = (number, register);
         else if (kind is OpCodeOperandKind.xmm_vvvv or OpCodeOperandKind.ymm_vvvv) Third = number;
+        else if (kind is OpCodeOperandKind.r32_vvvv or OpCodeOperandKind.r64_vvvv) ThirdGeneral = number;
         else if (kind is OpCodeOperandKind.xmm_is4 or OpCodeOperandKind.ymm_is4) (Fourth, Immediate) = (number, 1);
         else if (ImmediateBytes(kind) is > 0 and var bytes) Immediate += bytes;
         else if (kind == OpCodeOperandKind.cl || Accumulators.Contains(kind)) Fixed = true;

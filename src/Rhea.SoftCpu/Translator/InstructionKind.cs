@@ -8,6 +8,7 @@ internal enum InstructionKind
     Plain,
     Special,
     BitString,
+    BitManipulation,
     Divide,
     Stack,
     String,

@@ -56,7 +56,7 @@ internal sealed class LoopPlanner
                 return true;
             case InstructionKind.Jump:
                 return form.Code.FlowControl() is FlowControl.ConditionalBranch or FlowControl.UnconditionalBranch;
-            case InstructionKind.Plain:
+            case InstructionKind.Plain or InstructionKind.BitManipulation:
                 if (op.Has(OpFlags.Memory)) AddAccess(number, form, in op);
                 break;
             case not (InstructionKind.Special or InstructionKind.Divide):

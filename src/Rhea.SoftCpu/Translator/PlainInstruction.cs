@@ -92,6 +92,7 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
             Mnemonic.Mul or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo or Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b => rax | rdx,
             Mnemonic.Imul when form.Register < 0 => rax | rdx,
             Mnemonic.Cmpxchg or Mnemonic.Cbw or Mnemonic.Cwde or Mnemonic.Cdqe => rax,
+            Mnemonic.Pcmpestri or Mnemonic.Pcmpistri or Mnemonic.Vpcmpestri or Mnemonic.Vpcmpistri => 1 << HostRegister.Rcx,
             _ => form is { Fixed: true, Register: < 0, Other: < 0 } && !OnlyReads(form.Mnemonic) ? rax : 0,
         };
         if (form.Register >= 0 && form.RegisterSize != 16 && WritesRegister(form)) written |= 1 << FrameOffset.GeneralNumber(Operand(in op, form.Register));
@@ -106,11 +107,14 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         or Mnemonic.Bsf or Mnemonic.Bsr or Mnemonic.Bt or Mnemonic.Bts or Mnemonic.Btr or Mnemonic.Btc or Mnemonic.Xchg or Mnemonic.Cmpxchg
         or Mnemonic.Cmpxchg8b or Mnemonic.Cmpxchg16b
         or Mnemonic.Xadd or Mnemonic.Cbw or Mnemonic.Cwde or Mnemonic.Cdqe or Mnemonic.Cwd or Mnemonic.Cdq or Mnemonic.Cqo
-        || IsCount(mnemonic) || mnemonic is (>= Mnemonic.Cmova and <= Mnemonic.Cmovs) or (>= Mnemonic.Seta and <= Mnemonic.Sets);
+        || IsExtension(mnemonic) || mnemonic is (>= Mnemonic.Cmova and <= Mnemonic.Cmovs) or (>= Mnemonic.Seta and <= Mnemonic.Sets);
 
-    /// <summary>Counts of bits, which not every host has.</summary>
-    private static bool IsCount(Mnemonic mnemonic) => mnemonic switch
+    /// <summary>What not every host has.</summary>
+    private static bool IsExtension(Mnemonic mnemonic) => mnemonic switch
     {
+        Mnemonic.Adcx or Mnemonic.Adox => HostFeatures.Adx,
+        Mnemonic.Crc32 => Sse42.IsSupported,
+        Mnemonic.Movbe => HostFeatures.Movbe,
         Mnemonic.Popcnt => Popcnt.IsSupported,
         Mnemonic.Tzcnt => Bmi1.IsSupported,
         Mnemonic.Lzcnt => Lzcnt.IsSupported,

@@ -44,6 +44,13 @@ public partial class GeneratedCodeTests
             code.add(rax, __[rbx + 8]);
             code.mov(__[rbx + 0x10], rax);
         },
+        ["bit-manipulation"] = code =>
+        {
+            code.andn(rax, r8, __[rbx]);
+            code.blsr(r10d, r11d);
+            code.sarx(rcx, r9, rdx);
+            code.mulx(r8, r9, rsi);
+        },
         ["segment"] = code => code.mov(rax, __qword_ptr.gs[0x28]),
         ["vectors"] = code => // of AVX2
         {
