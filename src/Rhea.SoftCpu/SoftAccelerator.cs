@@ -140,6 +140,9 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
         foreach (SoftVcpu vcpu in _vcpus) vcpu.HoldFrom(by, cpu => cpu.Mmu.ProtectPage(page));
     }
 
+    /// <summary>Bytes that are marked as code changed, but no code: see <see cref="BlockCache.Spares"/>. Not with several processors, for which marks are taken once.</summary>
+    internal bool Spares(nint host, int length) => _vcpus is [var only] && only.Spares(host, length);
+
     /// <summary>Bytes that were marked as code changed: their blocks go, the writer's own at once, others' before their next block.</summary>
     internal void CodeWritten(CodePages pages, ulong offset, int length, Cpu? by)
     {

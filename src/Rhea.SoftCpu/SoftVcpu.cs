@@ -169,6 +169,9 @@ public sealed class SoftVcpu : IVcpu
         by.Outside.Enter();
     }
 
+    /// <summary>See <see cref="CodeCache.BlockCache.Spares"/>.</summary>
+    internal bool Spares(nint host, int length) => _engine.Cache.Spares(host, length);
+
     internal void Invalidate(nint host, int length, Cpu? by)
     {
         if (by == _cpu)

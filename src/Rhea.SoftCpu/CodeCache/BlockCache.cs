@@ -13,6 +13,7 @@ namespace Rhea.SoftCpu.CodeCache;
 internal sealed unsafe class BlockCache : IDisposable
 {
     private const int ArenaBytes = 24 << 20, HashBits = 16, JumpBits = 12;
+    private const int Often = 2;
 
     private readonly Cpu _cpu;
     private readonly BlockDecoder _decoder;
@@ -20,6 +21,7 @@ internal sealed unsafe class BlockCache : IDisposable
     private readonly Block** _hash = (Block**)NativeMemory.AllocZeroed((nuint)sizeof(Block*) << HashBits);
     private readonly JumpEntry* _jumps = (JumpEntry*)NativeMemory.AllocZeroed((nuint)sizeof(JumpEntry) << JumpBits);
     private readonly byte[] _deaths = new byte[1 << JumpBits]; // of translations, by a hash of the place
+    private readonly byte[] _disturbed = new byte[1 << JumpBits]; // how often a block went for a write beside it, by the same hash, up to Often
     private readonly Dictionary<nint, nint> _pages = []; // host page → its PageLinks
     private readonly nint _dead;
     private TranslatedCode? _translated;
@@ -67,6 +69,25 @@ internal sealed unsafe class BlockCache : IDisposable
         }
     }
 
+    /// <summary>Asked before blocks are dropped that have the same marks as bytes that have been written. They can stay if none has one of the bytes, and some come back each time.</summary>
+    public bool Spares(nint host, int length)
+    {
+        if (!_pages.TryGetValue(host & ~0xFFF, out nint first)) return false;
+        (ulong start, int widened) = CodePages.Widen((ulong)host, length);
+        var spares = false;
+        for (var link = (PageLink*)first; link != null; link = link->Next)
+        {
+            Block* block = link->Block;
+            if (block->Dead || !Overlaps(block, (nint)start, widened)) continue;
+            if (Overlaps(block, host, length)) return false;
+            ref byte disturbed = ref _disturbed[PlaceOf(block->Host)];
+            if (disturbed == Often) spares = true;
+            else disturbed++;
+        }
+
+        return spares;
+    }
+
     /// <summary>The blocks that have run most, for those who look for what a guest spends its time with; empty when that is not counted.</summary>
     public string HotBlocks()
     {
@@ -94,6 +115,7 @@ internal sealed unsafe class BlockCache : IDisposable
         _used = 0;
         _pages.Clear();
         Array.Clear(_deaths);
+        Array.Clear(_disturbed);
         NativeMemory.Clear(_hash, (nuint)sizeof(Block*) << HashBits);
         NativeMemory.Clear(_jumps, (nuint)sizeof(JumpEntry) << JumpBits);
         _translated?.Clear();
@@ -135,7 +157,7 @@ internal sealed unsafe class BlockCache : IDisposable
         _cpu.Accelerator.Execution?.Decoded(_cpu, linear, room->Length);
         if (!lasts) return room;
         _used += BlockDecoder.SizeOf(room);
-        room->Deaths = DeathsAt(host);
+        room->Deaths = _deaths[PlaceOf(host)];
         room->HashNext = *bucket;
         *bucket = room;
         Link(room, host & ~0xFFF);
@@ -158,7 +180,7 @@ internal sealed unsafe class BlockCache : IDisposable
         if (block->Entry != 0)
         {
             _translated!.Unlink(block);
-            DeathsAt(block->Host) = (byte)Math.Min(block->Deaths + 1, Block.MostDeaths);
+            _deaths[PlaceOf(block->Host)] = (byte)Math.Min(block->Deaths + 1, Block.MostDeaths);
         }
 
         Op* ops = Block.Ops(block);
@@ -168,7 +190,7 @@ internal sealed unsafe class BlockCache : IDisposable
         *at = block->HashNext;
     }
 
-    private ref byte DeathsAt(nint host) => ref _deaths[(host ^ host >> JumpBits) & ((1 << JumpBits) - 1)];
+    private static nint PlaceOf(nint host) => (host ^ host >> JumpBits) & ((1 << JumpBits) - 1);
 
     private Block** Bucket(nint host) => _hash + ((host ^ host >> HashBits) & ((1 << HashBits) - 1));
 

@@ -33,6 +33,9 @@ internal sealed class CodePages(RamBlock block)
         return Interlocked.Or(ref _pages[page], bits) == 0;
     }
 
+    /// <summary>Some of these bytes, which are in one page, are marked.</summary>
+    public bool IsMarked(ulong offset, int length) => (Volatile.Read(ref _pages[offset >> RamBlock.PageBits]) & Chunks(offset, length)) != 0;
+
     /// <summary>A write in one page: true when it touches code, which is then no longer marked and must be dropped.</summary>
     public bool Take(ulong offset, int length)
     {

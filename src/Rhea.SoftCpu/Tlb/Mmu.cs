@@ -467,6 +467,7 @@ internal sealed unsafe class Mmu : IDisposable
         if (part.Pages is not { } pages) return;
         pages.Block.MarkDirty(part.Offset, length);
         Interlocked.MemoryBarrier(); // against a processor that marks the page and then reads it
+        if (!pages.IsMarked(part.Offset, length) || _cpu.Accelerator.Spares((nint)part.Host, length)) return;
         if (pages.Take(part.Offset, length)) _cpu.Accelerator.CodeWritten(pages, part.Offset, length, _cpu);
     }
 

@@ -165,6 +165,35 @@ public class TranslatorTests
         Assert.Equal(VcpuStop.Halted, bench.Run(long.MaxValue));
     }
 
+    /// <summary>As in small boot sectors. What changes is seen all the same: the code changes its own number.</summary>
+    [Fact]
+    public void Code_stays_translated_although_what_is_beside_it_is_written_again_and_again()
+    {
+        const int turns = 2000;
+        using var bench = new CpuBench(warmth: 0);
+        bench.Assemble(64, 0x7000, code =>
+        {
+            Label again = code.CreateLabel(), round = code.CreateLabel();
+            code.mov(edx, 2);
+            code.Label(ref round);
+            code.mov(ecx, turns);
+            code.Label(ref again);
+            code.add(__dword_ptr[0x7038], ecx);
+            code.dec(ecx);
+            code.jne(again);
+            code.inc(__byte_ptr[0x7006]); // of the number of turns
+            code.dec(edx);
+            code.jne(round);
+            code.hlt();
+        });
+        bench.Long64(0x7000);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+
+        Assert.Equal((turns * (turns + 1)) + turns + 1, bench.Memory.Read<int>(0x7038));
+        Assert.Matches(@"TB invalidate count +1?[0-9]\n", bench.Cpu.TranslatorReport());
+    }
+
     [Fact]
     public void An_instruction_can_change_the_next_one_of_its_own_block()
     {
