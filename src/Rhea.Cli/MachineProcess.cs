@@ -3,6 +3,7 @@ using Rhea;
 using Rhea.Control.CommandLines;
 using Rhea.Core;
 using Rhea.Core.Machines;
+using Rhea.Host;
 
 /// <summary>Runs one machine as long as it lasts: what the program does when it is given options.</summary>
 internal static class MachineProcess
@@ -19,6 +20,7 @@ internal static class MachineProcess
             return 0;
         }
 
+        HostUser? user = line.Process.RunAs is { } name ? FindUser(name) : null;
         using var messages = new Messages(line.Machine, line.Process);
         foreach (string warning in line.Warnings) messages.Say(warning);
         using VirtualMachine machine = VirtualMachine.Create(line.Machine, messages.Log);
@@ -26,6 +28,7 @@ internal static class MachineProcess
         using PidFile? pidFile = line.Process.PidFile is { } path ? new PidFile(path) : null;
         using Timer? limit = line.Process.TimeOut is { } timeOut
             ? new Timer(_ => machine.Quit("host-ui", ExitStatus.TimeOut), null, timeOut, Timeout.InfiniteTimeSpan) : null;
+        if (user is not null) Become(user, line.Process.RunAs!);
         machine.Start();
         MachineEnd end = await machine.Ended;
         if (end.Fault is not { } fault) return end.ExitStatus;
@@ -37,5 +40,20 @@ internal static class MachineProcess
             context.Cancel = true;
             machine.Quit("host-signal");
         });
+    }
+
+    private static HostUser FindUser(string name) =>
+        HostUser.Find(name) ?? throw new ConfigException($"-runas {name}: User '{name}' doesn't exist (and is not <uid>:<gid>)");
+
+    private static void Become(HostUser user, string name)
+    {
+        try
+        {
+            user.Become();
+        }
+        catch (HostException error)
+        {
+            throw new ConfigException($"-runas {name}: {error.Message}", error);
+        }
     }
 }

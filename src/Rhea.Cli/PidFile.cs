@@ -19,5 +19,5 @@ internal sealed class PidFile : IDisposable
         }
     }
 
-    public void Dispose() => File.Delete(_path);
+    public void Dispose() => FileErrors.TryDelete(_path);
 }

@@ -10,6 +10,18 @@ public static class FileErrors
     /// <summary>What the user is told of a file that cannot be opened.</summary>
     public static ConfigException CouldNotOpen(string path, Exception error) => new($"Could not open '{path}': {Reason(error)}", error);
 
+    /// <summary>Takes a file away at the end, if whoever the process is by then (<c>-runas</c>) may do that.</summary>
+    public static void TryDelete(string path)
+    {
+        try
+        {
+            File.Delete(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+        }
+    }
+
     public static string Reason(Exception error) => error switch
     {
         FileNotFoundException or DirectoryNotFoundException => "No such file or directory",

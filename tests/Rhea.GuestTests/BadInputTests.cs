@@ -12,6 +12,7 @@ public class BadInputTests
         { "-cdrom /nonexistent.iso", "No such file or directory" },
         { "-kernel /etc/hostname", "/etc/hostname" },
         { "-kernel /nonexistent/a", "could not open kernel file '/nonexistent/a': No such file or directory" },
+        { "-runas nobody-at-all", "-runas nobody-at-all: User 'nobody-at-all' doesn't exist (and is not <uid>:<gid>)" },
         { "-pidfile /nonexistent/a", "cannot create PID file: Could not create '/nonexistent/a': No such file or directory" },
         { "-D /nonexistent/a", "Error opening logfile /nonexistent/a: No such file or directory" },
         { "-serial file:/nonexistent/a", "-serial file:/nonexistent/a: Could not open '/nonexistent/a': No such file or directory" },

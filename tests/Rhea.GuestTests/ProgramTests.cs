@@ -26,6 +26,30 @@ public class ProgramTests
         Assert.Equal("", rhea.Errors);
     }
 
+    /// <summary>It keeps what it has opened, and ends cleanly although it may no longer take its files away. The kernel of a process of root's lists the identities of all threads.</summary>
+    [Fact]
+    public async Task It_becomes_another_user_before_the_machine_starts()
+    {
+        Assert.SkipUnless(Environment.IsPrivilegedProcess, "only root may become another user");
+        using TemporaryFolder folder = Assets.Folder();
+        await using Emulator rhea = Emulator.Rhea([.. Idle[..^1], "-m", "64", "-runas", "nobody", "-pidfile", folder["pid"], "-serial", $"unix:{folder["serial"]},server=on,wait=off", "-monitor", "stdio"]);
+        await rhea.Type("info status\n");
+        await rhea.WaitFor("VM status: running");
+
+        string[] threads = Directory.GetDirectories($"/proc/{File.ReadAllText(folder["pid"]).Trim()}/task");
+        Assert.NotEmpty(threads);
+        foreach (string thread in threads)
+        {
+            string status = await File.ReadAllTextAsync(Path.Combine(thread, "status"), TestContext.Current.CancellationToken);
+            Assert.Matches("\nUid:\t65534\t65534\t65534\t65534\nGid:\t65534\t65534\t65534\t65534\n", status);
+            Assert.Matches("\nGroups:\t65534 ?\n", status);
+        }
+
+        await rhea.Type("quit\n");
+        Assert.Equal(0, await rhea.Exit());
+        Assert.Equal("", rhea.Errors);
+    }
+
     [Fact]
     public async Task A_command_that_waits_already_finds_the_machine_running()
     {

@@ -146,18 +146,19 @@ public sealed class XenDomainTests : IDisposable
             lab.Output.Split("rhea: ").Skip(1).Select(line => line.Split('\r', '\n')[0]));
     }
 
-    /// <summary>What a guest that has taken over the process that serves it would find there.</summary>
+    /// <summary>What a guest that has taken over the process that serves it would find there; the process is nobody's, so it cannot open anything of Xen's either.</summary>
     [Fact]
     public async Task The_process_that_serves_the_guest_has_no_way_into_xen_but_to_its_own_domain()
     {
         await File.WriteAllBytesAsync(_lab["probe"], PrivcmdProbe.Program(), TestContext.Current.CancellationToken);
         await using Emulator lab = _lab.Run($$"""
-            chmod +x probe; {{Rhea}} -m 32 & pid=$!; until ./rhea xen list | grep -q "$pid .*running"; do sleep 0.3; done
-            for p in /proc/[0-9]*; do grep -q keep $p/cmdline 2>/dev/null && keeper=${p#/proc/}; done
+            chmod +x probe; {{Rhea}} -m 32 -runas 65534:65534 & pid=$!; until ./rhea xen list | grep -q "$pid .*running"; do sleep 0.3; done
+            grep Uid /proc/$pid/status; for p in /proc/[0-9]*; do grep -q keep $p/cmdline 2>/dev/null && keeper=${p#/proc/}; done
             echo "server $(./probe $pid), keeper $(./probe $keeper)"; kill $pid; wait $pid; echo status $?
             """);
 
         Assert.Equal(0, await lab.Exit());
+        Assert.Matches("Uid:\t65534\t65534\t65534\t65534\r?\n", lab.Output);
         Assert.Contains("server allowed 0, refused 2, keeper allowed 2, refused 0", lab.Output, StringComparison.Ordinal);
         Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("rhea:", lab.Output, StringComparison.Ordinal);

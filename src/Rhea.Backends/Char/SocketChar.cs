@@ -32,7 +32,7 @@ public sealed class SocketChar : ICharBackend, IDisposable
     {
         _end.Cancel();
         _listener?.Dispose();
-        if (_listener is not null && _options.Address is UnixDomainSocketEndPoint) File.Delete(_options.Path);
+        if (_listener is not null && _options.Address is UnixDomainSocketEndPoint) FileErrors.TryDelete(_options.Path);
         _stream.Dispose();
     }
 

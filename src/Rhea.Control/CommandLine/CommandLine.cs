@@ -47,6 +47,9 @@ public sealed record ProcessConfig
     /// <summary>Where the process number is written.</summary>
     public string? PidFile { get; init; }
 
+    /// <summary>The user to become before the machine starts: a name, or UID:GID in numbers.</summary>
+    public string? RunAs { get; init; }
+
     /// <summary>After so long, by the host's clock, the machine is ended.</summary>
     public TimeSpan? TimeOut { get; init; }
 

@@ -11,7 +11,7 @@ internal static class LaterOptions
 
     private const string WithArgument =
         "numa add-fd set mem-path k audio audiodev blockdev mtdblock sd fsdev virtfs iscsi usbdevice spice rotate acpitable netdev "
-        + "tpmdev pflash dtb compat overcommit echr chroot runas "
+        + "tpmdev pflash dtb compat overcommit echr chroot "
         + "sandbox trace plugin dump-vmstate object qtest qtest-log prom-env semihosting-config g";
 
     public static IReadOnlyList<Option> All { get; } =

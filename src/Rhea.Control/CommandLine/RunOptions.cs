@@ -48,6 +48,7 @@ internal static class RunOptions
         new("readconfig", "file", "read options from a file: [group \"id\"] and key = \"value\" lines", ConfigFile.Read) { OnlyNow = true },
         new("no-user-config", null, "read no configuration of the user's (there is none)", (_, _) => { }),
         new("pidfile", "file", "write the process number to a file", (draft, file) => draft.Process = draft.Process with { PidFile = file }),
+        new("runas", "user|uid:gid", "become this user before the machine starts, for good", (draft, user) => draft.Process = draft.Process with { RunAs = user }),
         new("timeout", "seconds", $"end after so long, with exit status {ExitStatus.TimeOut}", TimeOut) { OnlyNow = true },
         new("msg", "[timestamp[=on|off]][,guest-name=[on|off]]", "begin messages with the time and the guest's name", Messages),
     ];
