@@ -169,10 +169,10 @@ public sealed unsafe partial class DiskFile : IDisposable
     private nint Call(Way way, long offset, IoVector* vectors, int count)
     {
         if (way == Way.ReadAtOnce) return PReadV2(_file, vectors, count, offset, NoWait);
-        nint done = _direct is not null && IsAligned(offset, vectors, count) ? Call(_direct) : -1;
-        return done >= 0 ? done : Checked(Call(_file));
+        nint done = _direct is not null && IsAligned(offset, vectors, count) ? Transfer(_direct) : -1;
+        return done >= 0 ? done : Checked(Transfer(_file));
 
-        nint Call(SafeFileHandle file) => way == Way.Read ? PReadV(file, vectors, count, offset) : PWriteV(file, vectors, count, offset);
+        nint Transfer(SafeFileHandle file) => way == Way.Read ? PReadV(file, vectors, count, offset) : PWriteV(file, vectors, count, offset);
     }
 
     private static bool IsAligned(long offset, IoVector* vectors, int count)
