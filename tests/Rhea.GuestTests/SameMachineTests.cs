@@ -50,10 +50,13 @@ public sealed partial class SameMachineTests
         Assert.Equal(Seen(folder["disk"]), Seen(lab["out/disk"]));
     }
 
-    /// <summary>The lines of the list, without how often an interrupt came and what Linux says of a hypervisor and of the time stamp counter's rate.</summary>
+    /// <summary>
+    /// The lines of the list, without how often an interrupt came and what Linux says of a hypervisor and of the time stamp counter's rate. And without
+    /// what SeaBIOS marks as a ROM at the end of its data: Linux lists it when the sum of what was left there happens to be 0, once in 256 boots.
+    /// </summary>
     private static string[] Seen(string disk)
     {
-        string[] lines = [.. File.ReadAllText(disk).TrimEnd('\0').Split('\n').Where(line => !IpiLine().IsMatch(line))];
+        string[] lines = [.. File.ReadAllText(disk).TrimEnd('\0').Split('\n').Where(line => !IpiLine().IsMatch(line) && !line.Contains("000e8000-000effff : Adapter ROM", StringComparison.Ordinal))];
         Assert.InRange(lines.Length, 200, int.MaxValue);
         return [.. lines.Select(line => Counts().Replace(Synthetic().Replace(line, ""), " ").TrimEnd())];
     }
