@@ -26,7 +26,7 @@ public class ProgramTests
         Assert.Equal("", rhea.Errors);
     }
 
-    /// <summary>It keeps what it has opened, and ends cleanly although it may no longer take its files away. The kernel of a process of root's lists the identities of all threads.</summary>
+    /// <summary>It keeps what it has opened, and ends cleanly although it may no longer take its files away. All of its threads are that user's.</summary>
     [Fact]
     public async Task It_becomes_another_user_before_the_machine_starts()
     {

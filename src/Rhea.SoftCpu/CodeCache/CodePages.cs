@@ -39,8 +39,8 @@ internal sealed class CodePages(RamBlock block)
     /// <summary>A write in one page: true when it touches code, which is then no longer marked and must be dropped.</summary>
     public bool Take(ulong offset, int length)
     {
-        ulong page = offset >> RamBlock.PageBits, bits = Chunks(offset, length);
-        return (Volatile.Read(ref _pages[page]) & bits) != 0 && (Interlocked.And(ref _pages[page], ~bits) & bits) != 0;
+        ulong bits = Chunks(offset, length);
+        return IsMarked(offset, length) && (Interlocked.And(ref _pages[offset >> RamBlock.PageBits], ~bits) & bits) != 0;
     }
 
     /// <summary>A write widened to the whole 64-byte pieces whose marks <see cref="Take"/> clears.</summary>

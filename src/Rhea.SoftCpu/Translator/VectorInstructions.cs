@@ -12,7 +12,7 @@ internal static class VectorInstructions
     {
         EncodingKind.Legacy => code.Mnemonic() is not (Mnemonic.Ldmxcsr or Mnemonic.Stmxcsr or Mnemonic.Sfence or Mnemonic.Lfence or Mnemonic.Mfence
             or Mnemonic.Clflush or Mnemonic.Pause or Mnemonic.Prefetchnta or Mnemonic.Prefetcht0 or Mnemonic.Prefetcht1 or Mnemonic.Prefetcht2
-            or Mnemonic.Fisttp),
+            or Mnemonic.Fisttp or Mnemonic.Crc32),
         EncodingKind.VEX => code.Mnemonic() is not (Mnemonic.Vldmxcsr or Mnemonic.Vstmxcsr or Mnemonic.Vmaskmovdqu or Mnemonic.Vmaskmovps or Mnemonic.Vmaskmovpd
             or Mnemonic.Vpmaskmovd or Mnemonic.Vpmaskmovq),
         _ => false,
