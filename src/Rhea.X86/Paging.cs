@@ -28,33 +28,40 @@ public readonly record struct PagingRegisters(ulong Cr0, ulong Cr3, ulong Cr4, u
 /// <param name="Probe">A debugger looks: no permission is checked and no bit set.</param>
 public readonly record struct PageAccess(bool Write, bool Fetch, bool User, bool UserPagesAllowed = true, bool Probe = false);
 
+/// <summary>What a linear address is translated together with.</summary>
+/// <param name="Bits">So many low bits of it are the physical address's: 12 in a small page, 21, 22 or 30 in a large one, 64 without paging.</param>
+/// <param name="Global">The translation stays when CR3 changes.</param>
+public readonly record struct PageKind(int Bits, bool Global);
+
 /// <summary>From linear to physical: the page tables of 32-bit, PAE, 4-level and 5-level paging (Intel SDM vol. 3, chapter 5).</summary>
 public static class Paging
 {
     private const ulong Present = 1, Writable = 2, User = 4, Accessed = 0x20, Dirty = 0x40, LargePage = 0x80, Global = 0x100, NoExecute = 1UL << 63;
+    private const int WholeSpace = 64;
 
-    /// <summary>True with the physical address, and whether it stays when CR3 changes; false with the page fault's error code.</summary>
+    /// <summary>True with the physical address, and the page that it is in; false with the page fault's error code.</summary>
     public static bool Translate<TMemory>(
-        ref TMemory memory, in PagingRegisters registers, ulong linear, in PageAccess access, out ulong physical, out bool global, out PageFaultCode fault)
+        ref TMemory memory, in PagingRegisters registers, ulong linear, in PageAccess access, out ulong physical, out PageKind page, out PageFaultCode fault)
         where TMemory : struct, IPhysicalMemory, allows ref struct
     {
         fault = 0;
         physical = linear;
-        global = false;
+        page = new PageKind(WholeSpace, Global: false);
         if ((registers.Cr0 & Cr0.Paging) == 0) return true;
         while (true)
         {
-            bool done = Walk(ref memory, in registers, linear, in access, out physical, out global, out fault, out bool retry);
+            bool done = Walk(ref memory, in registers, linear, in access, out physical, out page, out fault, out bool retry);
             if (!retry) return done;
         }
     }
 
     private static bool Walk<TMemory>(
-        ref TMemory memory, in PagingRegisters registers, ulong linear, in PageAccess access, out ulong physical, out bool global, out PageFaultCode fault, out bool retry)
+        ref TMemory memory, in PagingRegisters registers, ulong linear, in PageAccess access, out ulong physical, out PageKind page, out PageFaultCode fault, out bool retry)
         where TMemory : struct, IPhysicalMemory, allows ref struct
     {
-        retry = global = false;
+        retry = false;
         physical = 0;
+        page = default;
         bool longMode = (registers.Efer & Efer.LongModeActive) != 0, pae = longMode || (registers.Cr4 & Cr4.PhysicalAddress) != 0;
         bool noExecute = pae && (registers.Efer & Efer.NoExecute) != 0;
         int size = pae ? 8 : 4, bits = pae ? 9 : 10, shift = longMode ? (registers.Cr4 & Cr4.FiveLevelPaging) != 0 ? 48 : 39 : pae ? 30 : 22;
@@ -108,7 +115,7 @@ public static class Paging
             ulong inside = (1UL << shift) - 1;
             ulong frame = !pae && shift == 22 ? (entry & 0xFFC0_0000) | (entry >> 13 & 0xFF) << 32 : entry & addresses & ~inside;
             physical = frame | (linear & inside);
-            global = (entry & Global) != 0 && (registers.Cr4 & Cr4.PageGlobal) != 0;
+            page = new PageKind(shift, (entry & Global) != 0 && (registers.Cr4 & Cr4.PageGlobal) != 0);
             return true;
         }
     }

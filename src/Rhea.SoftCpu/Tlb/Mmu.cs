@@ -28,7 +28,8 @@ internal sealed unsafe class Mmu : IDisposable
     private MapEntry? _entry; // the one used last
     private FlatMap? _map;
     private Part _first, _second;
-    private bool _global; // what was translated last
+    private PageKind _page; // of what was translated last
+    private readonly HashSet<LargePage> _large = [], _largeGlobal = []; // of which there may be pieces in the tables
     private int _believed; // writes to pages that had code
     private readonly HashSet<nint> _protected = []; // host pages that got code, and have been in no table for writing since
 
@@ -179,7 +180,7 @@ internal sealed unsafe class Mmu : IDisposable
         Part part = PartAt(physical, 1);
         if (part.Host == null) return true;
         host = (nint)part.Host;
-        _crowdedOut[user] |= _fetch[user].Insert(linear - inside, host - (nint)inside, _global);
+        _crowdedOut[user] |= _fetch[user].Insert(linear - inside, host - (nint)inside, _page.Global);
         return true;
     }
 
@@ -219,6 +220,8 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _guarded) table.Flush();
         foreach (TlbTable table in _marks) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
+        _large.Clear();
+        _largeGlobal.Clear();
         _entry = null;
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
         ForgetSlots();
@@ -233,19 +236,31 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _marks) table.FlushLocal();
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
+        _large.Clear();
         ForgetSlots();
     }
 
+    /// <summary>INVLPG: forgets the page, all of it if it is a large one (Intel SDM vol. 3, 5.10.4.1).</summary>
     public void FlushPage(ulong linear)
     {
-        ulong page = linear & ~PageMask;
-        foreach (TlbTable table in _read) table.FlushPage(page);
-        foreach (TlbTable table in _write) table.FlushPage(page);
-        foreach (TlbTable table in _guarded) table.FlushPage(page);
-        foreach (TlbTable table in _marks) table.FlushPage(page);
-        for (var user = 0; user < _fetch.Length; user++)
-            if (_fetch[user].FlushPage(page) || _crowdedOut[user]) NextGeneration(user);
+        FlushPages(linear, RamBlock.PageBits);
+        foreach (int bits in LargePage.Sizes)
+        {
+            var page = new LargePage(linear >> bits, bits);
+            if (_large.Remove(page) | _largeGlobal.Remove(page)) FlushPages(linear, bits);
+        }
+
         ForgetSlots();
+    }
+
+    private void FlushPages(ulong linear, int bits)
+    {
+        foreach (TlbTable table in _read) table.FlushPages(linear, bits);
+        foreach (TlbTable table in _write) table.FlushPages(linear, bits);
+        foreach (TlbTable table in _guarded) table.FlushPages(linear, bits);
+        foreach (TlbTable table in _marks) table.FlushPages(linear, bits);
+        for (var user = 0; user < _fetch.Length; user++)
+            if (_fetch[user].FlushPages(linear, bits) || _crowdedOut[user]) NextGeneration(user);
     }
 
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
@@ -349,20 +364,20 @@ internal sealed unsafe class Mmu : IDisposable
         part = PartAt(physical, length);
         if (part.Host == null) return true;
         byte* start = part.Host - (linear & PageMask);
-        if (!write) _read[(int)view].Insert(page, (nint)start, _global);
+        if (!write) _read[(int)view].Insert(page, (nint)start, _page.Global);
         else if (part.Pages is { } pages)
         {
             pages.Block.MarkDirty(part.Offset, 1);
             ulong number = part.Offset >> RamBlock.PageBits;
             if (pages.HasCode(number))
             {
-                _guarded[(int)view].Insert(page, (nint)start, _global);
-                _marks[(int)view].Insert(page, (nint)Unsafe.AsPointer(ref pages.MarksOf(number)), _global);
+                _guarded[(int)view].Insert(page, (nint)start, _page.Global);
+                _marks[(int)view].Insert(page, (nint)Unsafe.AsPointer(ref pages.MarksOf(number)), _page.Global);
                 return true;
             }
 
             _protected.Remove((nint)start);
-            _write[(int)view].Insert(page, (nint)start, _global);
+            _write[(int)view].Insert(page, (nint)start, _page.Global);
             part.Pages = null; // a plain page
         }
 
@@ -389,7 +404,12 @@ internal sealed unsafe class Mmu : IDisposable
     private bool Translate(ulong linear, in PageAccess access, out ulong physical)
     {
         var memory = new Tables(this);
-        if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out _global, out PageFaultCode code)) return true;
+        if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out _page, out PageFaultCode code))
+        {
+            if (LargePage.Sizes.Contains(_page.Bits)) (_page.Global ? _largeGlobal : _large).Add(new LargePage(linear >> _page.Bits, _page.Bits));
+            return true;
+        }
+
         _cpu.State.Cr2 = linear;
         return _cpu.Refuse(ExceptionVector.PageFault, (uint)code);
     }
@@ -494,6 +514,12 @@ internal sealed unsafe class Mmu : IDisposable
 
         /// <summary>Set when a write may have to drop code.</summary>
         public CodePages? Pages;
+    }
+
+    /// <summary>A page of 2 or 4 MiB or 1 GiB, whose pieces are in the tables one by one.</summary>
+    private readonly record struct LargePage(ulong Number, int Bits)
+    {
+        public static ReadOnlySpan<int> Sizes => [21, 22, 30];
     }
 
     /// <summary>The page tables, as the walk reaches them.</summary>

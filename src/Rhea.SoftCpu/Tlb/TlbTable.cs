@@ -72,13 +72,20 @@ internal sealed unsafe class TlbTable : IDisposable
         return found;
     }
 
-    /// <summary>True when the page was there.</summary>
-    public bool FlushPage(ulong page)
+    /// <summary>Forgets the pages in a stretch of 2^<paramref name="bits"/> bytes around an address; true when there were some.</summary>
+    public bool FlushPages(ulong linear, int bits)
     {
-        var index = (int)(page >> 12) & (TlbEntry.Count - 1);
-        if (_entries[index].Tag != ~page) return false;
-        _entries[index].Tag = Empty(index); // it stays in the list until the next flush
-        return true;
+        ulong first = linear >> bits << bits >> 12;
+        var found = false;
+        for (var i = 0; i < Math.Min(1 << (bits - 12), TlbEntry.Count); i++)
+        {
+            var index = (int)(first + (ulong)i) & (TlbEntry.Count - 1);
+            if (_entries[index].Tag == Empty(index) || (~_entries[index].Tag ^ linear) >> bits != 0) continue;
+            _entries[index].Tag = Empty(index); // it stays in the list until the next flush
+            found = true;
+        }
+
+        return found;
     }
 
     /// <summary>Forgets a page of host memory under all its linear addresses.</summary>

@@ -9,7 +9,7 @@ namespace Rhea.Tests.SoftCpu;
 /// <summary>When a changed page table counts: MOV CR3, INVLPG and global pages, for data and for code.</summary>
 public class TlbTests
 {
-    private const ulong Global = 0x100, PageTable = 0x1_3000;
+    private const ulong Global = 0x100, PageDirectory = 0x1_2000, PageTable = 0x1_3000;
 
     [Theory]
     [InlineData(0)]
@@ -25,6 +25,37 @@ public class TlbTests
     [InlineData(0)]
     [InlineData(-1)]
     public void Invlpg_forgets_a_global_page(int warmth) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, Global, code => code.invlpg(__[0x8000])));
+
+    /// <summary>One INVLPG of any address in it forgets all of a large page, also those parts that were read before it (Intel SDM vol. 3, 5.10.4.1).</summary>
+    [Theory]
+    [InlineData(0, 0UL)]
+    [InlineData(-1, 0UL)]
+    [InlineData(0, Global)]
+    [InlineData(-1, Global)]
+    public void Invlpg_forgets_all_of_a_large_page(int warmth, ulong rights)
+    {
+        const ulong entry = PageDirectory + 8, large = 0x87; // of the second 2 MiB
+        using CpuBench bench = Start(warmth, 0, code =>
+        {
+            Label read = code.CreateLabel();
+            code.call(read);
+            code.mov(rbx, rdx);
+            code.mov(__qword_ptr[entry], (int)(0x40_0000 | large | rights));
+            code.invlpg(__[0x3F_F000]);
+            code.call(read);
+            code.hlt();
+            code.Label(ref read);
+            code.mov(rdx, __qword_ptr[0x20_1000]);
+            code.mov(rcx, __qword_ptr[0x3F_F000]);
+            code.ret();
+        });
+        bench.Memory.Write(entry, 0x20_0000 | large | rights);
+        bench.Memory.Write(0x20_1000, 1UL);
+        bench.Memory.Write(0x40_1000, 2UL);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));
+    }
 
     [Theory]
     [InlineData(0)]
