@@ -42,7 +42,7 @@ internal sealed unsafe class Cpu : IDisposable
         _frame = (Frame*)(_head + 1);
         (Bus, Accelerator, Outside, Index) = (bus, accelerator, outside, index);
         Features = new Features(model);
-        Mmu = new Mmu(this, ClearSlots) { PhysicalBits = Features.PhysicalBits };
+        Mmu = new Mmu(this, ClearSlots, new LocalSlots((nint*)((byte*)_frame + FrameOffset.LocalSlots))) { PhysicalBits = Features.PhysicalBits };
         Breakpoints = new Breakpoints(this);
         Debugger = new Debugger(this);
         UpdateMode();

@@ -173,8 +173,13 @@ internal static class FrameOffset
     /// <summary>Behind those, for each segment register how many bytes from its start may be read, then the same for writing.</summary>
     private static readonly int Reaches = FlagMakers + (Translator.FlagSource.Recipes * sizeof(ulong));
 
+    /// <summary>Behind those, the list of slots that CR3 concerns, and what comes before it: see <see cref="Tlb.LocalSlots"/>.</summary>
+    public static readonly int LocalSlots = Reaches + (2 * SegmentCount * sizeof(ulong));
+    public static readonly int LastLocalSlot = LocalSlots + sizeof(ulong);
+    public static readonly int LastLocal = LastLocalSlot + sizeof(ulong);
+
     /// <summary>The end of all.</summary>
-    public static readonly int End = Reaches + (2 * SegmentCount * sizeof(ulong));
+    public static readonly int End = LocalSlots + Tlb.LocalSlots.Length;
 
     private const int SegmentCount = 6;
 

@@ -7,10 +7,11 @@ namespace Rhea.SoftCpu.Tlb;
 /// host memory is.
 /// </summary>
 /// <remarks>
-/// <para>A slot is two words, the page's linear address XOR a salt, and what to add to a linear address. All slots are forgotten by another
-/// salt; each <see cref="TlbView"/> has its own, so code that changes its rights finds nothing that it may not reach.</para>
+/// <para>A slot is two words, the page's linear address XOR a salt, and what to add to a linear address. Those that <see cref="LocalSlots"/> lists are forgotten
+/// one by one, all by another salt; each <see cref="TlbView"/> has its own, so code that changes its rights finds nothing that it may not reach.</para>
 /// <para>Salts of which one may have replaced the other differ in bits where all canonical addresses are the same, so no canonical address matches
-/// under the wrong one. The other bits are random, so that no guest can find an address that is not canonical and does.</para>
+/// under the wrong one. These bits come in an order of their own each time, and the others are random, so that no guest can find an address that is not
+/// canonical and does.</para>
 /// </remarks>
 internal sealed class AccessSlots
 {
@@ -22,13 +23,14 @@ internal sealed class AccessSlots
 
     public const int Size = 2 * sizeof(ulong);
 
-    private const int CounterShift = 47, Counters = 1 << 15, Views = 4;
-    private const ulong RandomBits = (1UL << CounterShift) - 0x1000;
+    private const int TopShift = 47, Tops = 1 << 15, Views = 4;
+    private const ulong RandomBits = (1UL << TopShift) - 0x1000;
 
     private readonly Action _clear;
     private readonly ulong[] _salts = new ulong[Views];
     private ulong _random = HostEntropy.Next() | 1;
-    private int _counter;
+    private uint _top, _multiplier, _increment; // a linear congruential generator that comes by each number once (Knuth, TAOCP vol. 2, 3.2.1.2)
+    private int _given = Tops;
 
     /// <param name="clear">Fills all slots with zeros: no salt has ever been 0.</param>
     public AccessSlots(Action clear)
@@ -42,13 +44,22 @@ internal sealed class AccessSlots
     /// <summary>Nothing that was reached before is known any more.</summary>
     public void Forget()
     {
-        if (_counter + Views >= Counters)
+        if (_given + Views >= Tops) // one of the numbers is 0
         {
             _clear();
-            _counter = 0;
+            (_multiplier, _increment, _given) = (((uint)Next() & ~3u) | 1, (uint)Next() | 1, 0);
         }
 
-        for (var view = 0; view < Views; view++) _salts[view] = (ulong)++_counter << CounterShift | (Next() & RandomBits);
+        for (var view = 0; view < Views; view++) _salts[view] = (ulong)NextTop() << TopShift | (Next() & RandomBits);
+    }
+
+    /// <summary>Not 0, for that is where canonical addresses are.</summary>
+    private uint NextTop()
+    {
+        _given++;
+        do _top = ((_top * _multiplier) + _increment) & (Tops - 1);
+        while (_top == 0);
+        return _top;
     }
 
     /// <summary>Marsaglia's xorshift64*.</summary>

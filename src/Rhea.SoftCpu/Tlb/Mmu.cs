@@ -23,19 +23,26 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly ulong[] _generations = [1, 1]; // of both
     private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
     private readonly AccessSlots _slots;
+    private readonly LocalSlots _localSlots;
     private TlbView _view, _shown;
     private bool _checksAlignment;
     private MapEntry? _entry; // the one used last
     private FlatMap? _map;
     private Part _first, _second;
     private PageKind _page; // of what was translated last
+    private ulong _lowestGlobal = ulong.MaxValue; // page, of those that may be in the tables or in slots
     private readonly HashSet<LargePage> _large = [], _largeGlobal = []; // of which there may be pieces in the tables
     private int _believed; // writes to pages that had code
     private readonly HashSet<nint> _protected = []; // host pages that got code, and have been in no table for writing since
 
     /// <param name="cpu">Whose memory it is.</param>
     /// <param name="clearSlots">Fills all of <see cref="AccessSlots"/> with zeros.</param>
-    public Mmu(Cpu cpu, Action clearSlots) => (_cpu, _slots) = (cpu, new AccessSlots(clearSlots));
+    /// <param name="localSlots">Those that a change of CR3 concerns.</param>
+    public Mmu(Cpu cpu, Action clearSlots, LocalSlots localSlots)
+    {
+        (_cpu, _slots, _localSlots) = (cpu, new AccessSlots(clearSlots), localSlots);
+        localSlots.Clear();
+    }
 
     /// <summary>
     /// Changes when the running level's code pages are forgotten: code that was found by linear address before may no longer be there.
@@ -222,9 +229,11 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _fetch) table.Flush();
         _large.Clear();
         _largeGlobal.Clear();
+        _lowestGlobal = ulong.MaxValue;
         _entry = null;
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
         ForgetSlots();
+        _localSlots.ForgetPages();
     }
 
     /// <summary>CR3 changed: global pages stay (Intel SDM vol. 3, 5.10.2.4).</summary>
@@ -237,20 +246,25 @@ internal sealed unsafe class Mmu : IDisposable
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
         _large.Clear();
-        ForgetSlots();
+        ForgetLocalSlots();
+        _localSlots.ForgetPages();
     }
 
     /// <summary>INVLPG: forgets the page, all of it if it is a large one (Intel SDM vol. 3, 5.10.4.1).</summary>
     public void FlushPage(ulong linear)
     {
         FlushPages(linear, RamBlock.PageBits);
+        bool all = linear >= _lowestGlobal;
         foreach (int bits in LargePage.Sizes)
         {
             var page = new LargePage(linear >> bits, bits);
-            if (_large.Remove(page) | _largeGlobal.Remove(page)) FlushPages(linear, bits);
+            if (!_large.Remove(page) & !_largeGlobal.Remove(page)) continue;
+            FlushPages(linear, bits);
+            all = true;
         }
 
-        ForgetSlots();
+        if (all) ForgetSlots();
+        else ForgetLocalSlots();
     }
 
     private void FlushPages(ulong linear, int bits)
@@ -293,8 +307,14 @@ internal sealed unsafe class Mmu : IDisposable
 
     private int User => _cpu.Cpl == 3 ? 1 : 0;
 
+    private void ForgetLocalSlots()
+    {
+        if (!_localSlots.Forget()) ForgetSlots();
+    }
+
     private void ForgetSlots()
     {
+        _localSlots.Clear();
         _slots.Forget();
         _cpu.Head.Salt = _slots.SaltOf(_shown);
     }
@@ -406,12 +426,21 @@ internal sealed unsafe class Mmu : IDisposable
         var memory = new Tables(this);
         if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out _page, out PageFaultCode code))
         {
-            if (LargePage.Sizes.Contains(_page.Bits)) (_page.Global ? _largeGlobal : _large).Add(new LargePage(linear >> _page.Bits, _page.Bits));
+            Note(linear, in _page);
             return true;
         }
 
         _cpu.State.Cr2 = linear;
         return _cpu.Refuse(ExceptionVector.PageFault, (uint)code);
+    }
+
+    /// <summary>A page comes into the TLB.</summary>
+    private void Note(ulong linear, in PageKind page)
+    {
+        ulong inside = ulong.MaxValue >> (64 - page.Bits);
+        if (page.Global) _lowestGlobal = Math.Min(_lowestGlobal, linear & ~inside);
+        else _localSlots.Add(linear | inside);
+        if (LargePage.Sizes.Contains(page.Bits)) (page.Global ? _largeGlobal : _large).Add(new LargePage(linear >> page.Bits, page.Bits));
     }
 
     private PagingRegisters Registers()

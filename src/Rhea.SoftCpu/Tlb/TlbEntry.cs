@@ -10,7 +10,10 @@ namespace Rhea.SoftCpu.Tlb;
 [StructLayout(LayoutKind.Sequential)]
 internal struct TlbEntry
 {
-    public const int Count = 1 << 14;
+    public const int Count = 1 << 14, SizeBits = 4;
+
+    /// <summary>Where in an entry the host address is, in bytes.</summary>
+    public const int OffsetOfHost = 8;
 
     /// <summary>The complement of the page's linear address.</summary>
     public ulong Tag;

@@ -17,7 +17,7 @@ internal sealed class Stubs
     /// <summary>What a callback returns up to this is a reason to leave, what is above an address of code to go on at.</summary>
     public const int LastReason = 15;
 
-    private const int PageBits = 12, PageSize = 1 << PageBits, EntryBits = 4; // of the TLB's and the targets' entries
+    private const int PageBits = 12, PageSize = 1 << PageBits, TargetBits = 4;
     private const int Vectors = 16, LoadVector = 0x10, StoreVector = 0x11, ExceptionFlags = 0x3F;
     private static readonly int[] CheckedSizes = [1, 2, 4, 8, 10, 16, 32, 64, 128, 256, 512];
     private static readonly int[] Saved = [Rbx, Rbp, R12, R13, R14, R15];
@@ -223,11 +223,12 @@ internal sealed class Stubs
         EmitIndex();
         _code.Op(0x03, true, Rax, Frame(filling == SlotFilling.Read ? FrameOffset.ReadTable : FrameOffset.WriteTable));
         int miss = EmitMatch(size);
+        EmitListing();
         _code.Arithmetic(4, false, R10, PageSize - 1); // so the host address does not wait for the tag
-        _code.Op(0x03, true, R10, new HostAddress(Rax, sizeof(ulong)));
+        _code.Op(0x03, true, R10, new HostAddress(Rax, TlbEntry.OffsetOfHost));
         _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not
-        _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
+        _code.Load(Rax, new HostAddress(Rax, TlbEntry.OffsetOfHost));
         _code.Op(0x2B, true, Rax, Rcx);
         _code.Store(new HostAddress(R11, sizeof(ulong)), Rax);
         _code.Op(0x33, true, Rcx, Frame(FrameOffset.Salt));
@@ -247,12 +248,27 @@ internal sealed class Stubs
         return start;
     }
 
+    /// <summary>The slot at R11 is going to know the page of the linear address in R10: see <see cref="LocalSlots"/>. Changes RCX.</summary>
+    private void EmitListing()
+    {
+        _code.Op(0x3B, true, R10, Frame(FrameOffset.LastLocal));
+        int global = _code.Jump(Condition.Above);
+        _code.Load(Rcx, Frame(FrameOffset.LocalSlots));
+        _code.Store(new HostAddress(Rcx), R11);
+        _code.Arithmetic(0, true, Rcx, sizeof(ulong));
+        _code.Op(0x3B, true, Rcx, Frame(FrameOffset.LastLocalSlot));
+        int full = _code.Jump(Condition.Above);
+        _code.Store(Frame(FrameOffset.LocalSlots), Rcx);
+        _code.Bind(full);
+        _code.Bind(global);
+    }
+
     /// <summary>Where in a table of the TLB's the linear address in R10 belongs, into RAX.</summary>
     private void EmitIndex()
     {
         _code.Move32(Rax, R10);
-        _code.ShiftRight(Rax, PageBits - EntryBits);
-        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << EntryBits);
+        _code.ShiftRight(Rax, PageBits - TlbEntry.SizeBits);
+        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << TlbEntry.SizeBits);
     }
 
     /// <summary>The jump for when the entry at RAX does not have all bytes from the linear address in R10; the condition is not equal then.</summary>
@@ -273,13 +289,13 @@ internal sealed class Stubs
         _code.Op(0x03, true, Rax, Frame(FrameOffset.GuardedTable));
         _code.Op(0x03, true, Rdx, Frame(FrameOffset.MarksTable));
         List<int> misses = [EmitMatch(size)];
-        _code.Load(Rdx, new HostAddress(Rdx, sizeof(ulong)));
+        _code.Load(Rdx, new HostAddress(Rdx, TlbEntry.OffsetOfHost));
         _code.Load(Rdx, new HostAddress(Rdx));
         _code.Op(0x85, true, Rdx, Rdx);
         misses.Add(_code.Jump(Condition.Equal));
         for (var at = 0; at < size; at += CodePages.Chunk) MissMarked(at);
         if (size > 1) MissMarked(size - 1);
-        _code.Load(Rax, new HostAddress(Rax, sizeof(ulong)));
+        _code.Load(Rax, new HostAddress(Rax, TlbEntry.OffsetOfHost));
         _code.Move(Rcx, R10);
         _code.Arithmetic(4, true, Rcx, -PageSize);
         _code.Op(0x2B, true, Rax, Rcx);
@@ -322,12 +338,12 @@ internal sealed class Stubs
         _code.Op(0x33, true, Rcx, R10);
         _code.Arithmetic(7, true, Rcx, pageMask);
         int unknown = _code.Jump(Condition.Above); // which is not equal
-        _code.Op(0x03, true, Rcx, new HostAddress(Rax, sizeof(ulong)));
+        _code.Op(0x03, true, Rcx, new HostAddress(Rax, TlbEntry.OffsetOfHost));
         _code.Move32(Rax, Rcx);
         _code.ShiftRight(Rax, PageBits);
         _code.Op(0x33, false, Rax, Rcx);
         _code.Arithmetic(4, false, Rax, Targets.Count - 1);
-        _code.ShiftLeft(Rax, EntryBits);
+        _code.ShiftLeft(Rax, TargetBits);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.Targets));
         _code.Op(0x0B, true, Rcx, Frame(FrameOffset.TargetMode));
         _code.Op(0x3B, true, Rcx, new HostAddress(Rax));

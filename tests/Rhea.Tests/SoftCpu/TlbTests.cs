@@ -22,9 +22,73 @@ public class TlbTests
     public void Loading_cr3_keeps_a_global_page(int warmth) => Assert.Equal((1UL, 1UL), ReadAroundChange(warmth, Global, Reload));
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(-1)]
-    public void Invlpg_forgets_a_global_page(int warmth) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, Global, code => code.invlpg(__[0x8000])));
+    [InlineData(0, 0UL)]
+    [InlineData(-1, 0UL)]
+    [InlineData(0, Global)]
+    [InlineData(-1, Global)]
+    public void Invlpg_forgets_a_page(int warmth, ulong rights) => Assert.Equal((1UL, 2UL), ReadAroundChange(warmth, rights, code => code.invlpg(__[0x8000])));
+
+    /// <summary>Another page that is global has its own place, before or behind the one that goes.</summary>
+    [Theory]
+    [InlineData(0UL)]
+    [InlineData(10UL)]
+    public void Invlpg_forgets_a_page_beside_a_global_one(ulong globalPage)
+    {
+        using CpuBench bench = Start(0, 0, code =>
+        {
+            Label read = code.CreateLabel();
+            for (var i = 0; i < 3; i++) code.call(read); // so that it is translated, and its cache knows the old page
+            code.mov(rbx, rdx);
+            code.mov(__qword_ptr[PageTable + (8 * 8)], 0xB007);
+            code.invlpg(__[0x8000]);
+            code.call(read);
+            code.hlt();
+            code.Label(ref read);
+            code.mov(rcx, __qword_ptr[(globalPage << 12) + 0x10]);
+            code.mov(rdx, __qword_ptr[0x8000]);
+            code.ret();
+        });
+        bench.Memory.Write(PageTable + (globalPage * 8), globalPage << 12 | 7 | Global);
+        bench.Memory.Write(0xB000, 2UL);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));
+    }
+
+    /// <summary>Each of so many instructions has a cache of its own for what it has read; loading CR3 makes all of them look anew.</summary>
+    [Theory]
+    [InlineData(100)]
+    [InlineData(6000)]
+    public void Loading_cr3_is_seen_by_all_instructions(int count)
+    {
+        const int reader = 0x10_0000;
+        using CpuBench bench = Start(0, 0, code =>
+        {
+            code.mov(esi, 0x8000);
+            code.mov(edi, reader);
+            code.xor(edx, edx);
+            for (var i = 0; i < 3; i++) code.call(rdi); // so that it is translated, and has read
+            code.mov(rbx, rdx);
+            code.mov(__qword_ptr[PageTable + (8 * 8)], 0xA007);
+            Reload(code);
+            code.xor(edx, edx);
+            code.call(rdi);
+            code.hlt();
+        });
+        bench.Assemble(64, reader, code =>
+        {
+            for (var i = 0; i < count; i++)
+            {
+                code.and(rsi, rsi); // it may be another address for all that the translator knows
+                code.or(rdx, __qword_ptr[rsi]);
+            }
+
+            code.ret();
+        });
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));
+    }
 
     /// <summary>One INVLPG of any address in it forgets all of a large page, also those parts that were read before it (Intel SDM vol. 3, 5.10.4.1).</summary>
     [Theory]
@@ -38,7 +102,7 @@ public class TlbTests
         using CpuBench bench = Start(warmth, 0, code =>
         {
             Label read = code.CreateLabel();
-            code.call(read);
+            for (var i = 0; i < 3; i++) code.call(read); // so that it is translated, and its cache knows the old page
             code.mov(rbx, rdx);
             code.mov(__qword_ptr[entry], (int)(0x40_0000 | large | rights));
             code.invlpg(__[0x3F_F000]);
@@ -142,11 +206,11 @@ public class TlbTests
         using CpuBench bench = Start(warmth, rights, code =>
         {
             Label read = code.CreateLabel();
-            code.call(read);
+            for (var i = 0; i < 3; i++) code.call(read); // so that it is translated, and its cache knows the old page
             code.mov(rbx, rdx);
             code.mov(__qword_ptr[PageTable + (8 * 8)], (int)(0xA007 | rights));
             change(code);
-            code.call(read); // by the same instruction, whose cache knows the old page
+            code.call(read); // by the same instruction
             code.hlt();
             code.Label(ref read);
             code.mov(rdx, __qword_ptr[0x8000]);
