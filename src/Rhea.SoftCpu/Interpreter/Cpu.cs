@@ -31,6 +31,7 @@ internal sealed unsafe class Cpu : IDisposable
     private readonly FrameHead* _head;
     private readonly HostX87* _hostX87;
     private TlbEntry* _read, _write;
+    private ulong _pages; // the number of entries in both, less one
     private bool _holdsTraps;
     private int _unusedBits; // of a linear address in long mode
     private byte* _update; // where Update writes; null when the MMU remembers
@@ -371,7 +372,7 @@ internal sealed unsafe class Cpu : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool LoadForUpdate<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
     {
-        TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
+        TlbEntry* entry = _write + (linear >> 12 & _pages);
         if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
             _update = (byte*)(entry->Host + (nint)(linear ^ ~entry->Tag));
@@ -428,7 +429,7 @@ internal sealed unsafe class Cpu : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool LoadLinear<T>(SegmentRegister segment, ulong linear, out T value) where T : unmanaged
     {
-        TlbEntry* entry = _read + (linear >> 12 & (TlbEntry.Count - 1));
+        TlbEntry* entry = _read + (linear >> 12 & _pages);
         if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
             value = Unsafe.ReadUnaligned<T>((byte*)(entry->Host + (nint)(linear ^ ~entry->Tag)));
@@ -442,7 +443,7 @@ internal sealed unsafe class Cpu : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool StoreLinear<T>(SegmentRegister segment, ulong linear, T value) where T : unmanaged
     {
-        TlbEntry* entry = _write + (linear >> 12 & (TlbEntry.Count - 1));
+        TlbEntry* entry = _write + (linear >> 12 & _pages);
         if ((linear ^ ~entry->Tag) <= (ulong)(4096 - sizeof(T)))
         {
             Unsafe.WriteUnaligned((byte*)(entry->Host + (nint)(linear ^ ~entry->Tag)), value);
@@ -455,7 +456,7 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>What of a linear range can be reached as host memory at once: for string instructions. Empty when it is not simple.</summary>
     public Span<byte> Window(ulong linear, int length, bool write)
     {
-        TlbEntry* entry = (write ? _write : _read) + (linear >> 12 & (TlbEntry.Count - 1));
+        TlbEntry* entry = (write ? _write : _read) + (linear >> 12 & _pages);
         ulong inside = linear ^ ~entry->Tag;
         return inside < 4096 ? new Span<byte>((byte*)(entry->Host + (nint)inside), Math.Min(length, 4096 - (int)inside)) : default;
     }
@@ -563,9 +564,18 @@ internal sealed unsafe class Cpu : IDisposable
         TlbView view = Cpl == 3 ? TlbView.User
             : (state.Cr4 & Cr4.SupervisorAccess) != 0 && (state.Rflags & Rflags.AlignmentCheck) == 0 ? TlbView.SupervisorOnly : TlbView.Supervisor;
         bool aligned = Cpl == 3 && (state.Cr0 & Cr0.AlignmentMask) != 0 && (state.Rflags & Rflags.AlignmentCheck) != 0;
-        TlbSelection tables = Mmu.Select(view, aligned);
+        Mmu.Select(view, aligned);
+        UseTables();
+    }
+
+    /// <summary>To be called when the TLB's tables have moved.</summary>
+    public void UseTables()
+    {
+        TlbSelection tables = Mmu.Selection;
         _read = (TlbEntry*)tables.Read;
         _write = (TlbEntry*)tables.Write;
+        _pages = (ulong)tables.Entries - 1;
+        _head->TableMask = _pages << TlbEntry.SizeBits;
         (_head->ReadTable, _head->WriteTable, _head->GuardedTable, _head->MarksTable, _head->Salt) = (tables.Read, tables.Write, tables.Guarded, tables.Marks, tables.Salt);
     }
 

@@ -52,7 +52,8 @@ internal struct FrameHead
     /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
     public nint Arena, Handle;
 
-    private readonly ulong _room; // so that what follows is where an 8-bit displacement reaches it
+    /// <summary>What of an address tells the place in the tables for data, as an offset in bytes.</summary>
+    public ulong TableMask;
 
     /// <summary>The last byte of the code segment that generated code runs from: in 16-bit code no jump goes beyond 64 KiB.</summary>
     public ulong CodeLimit;
@@ -152,6 +153,7 @@ internal static class FrameOffset
     public static readonly short X87Place = OfHead((ref FrameHead head) => ref Unsafe.As<X87Place, byte>(ref head.X87Place));
 
     public static readonly short FlagRecipe = OfHead((ref FrameHead head) => ref Unsafe.As<uint, byte>(ref head.FlagRecipe));
+    public static readonly short TableMask = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.TableMask));
     public static readonly short Salt = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Salt));
     public static readonly short SavedRax = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRax));
     public static readonly short SavedRdx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRdx));

@@ -13,6 +13,7 @@ namespace Rhea.SoftCpu.Tlb;
 internal sealed unsafe class Mmu : IDisposable
 {
     private const ulong PageMask = 0xFFF;
+    private const int Growth = 4;
     private const int Patience = 64; // writes to pages that had code, until one is believed to get none again
 
     private readonly Cpu _cpu;
@@ -25,6 +26,7 @@ internal sealed unsafe class Mmu : IDisposable
     private readonly AccessSlots _slots;
     private readonly LocalSlots _localSlots;
     private TlbView _view, _shown;
+    private int _entries = TlbEntry.Fewest; // of each table for data
     private bool _checksAlignment;
     private MapEntry? _entry; // the one used last
     private FlatMap? _map;
@@ -57,12 +59,15 @@ internal sealed unsafe class Mmu : IDisposable
     public int PhysicalBits { get; set; } = 40;
 
     /// <summary>Chooses the entries that the running code may use.</summary>
-    public TlbSelection Select(TlbView view, bool checksAlignment)
+    public void Select(TlbView view, bool checksAlignment)
     {
         (_view, _checksAlignment) = (view, checksAlignment);
         _shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
-        return new TlbSelection(_read[(int)_shown].Address, _write[(int)_shown].Address, _guarded[(int)_shown].Address, _marks[(int)_shown].Address, _slots.SaltOf(_shown));
     }
+
+    /// <summary>What has been chosen. Tables that grow move.</summary>
+    public TlbSelection Selection =>
+        new(_read[(int)_shown].Address, _write[(int)_shown].Address, _entries, _guarded[(int)_shown].Address, _marks[(int)_shown].Address, _slots.SaltOf(_shown));
 
     /// <summary>A data breakpoint is set: no access goes unseen.</summary>
     public bool Breakpoints { get; set; }
@@ -384,7 +389,7 @@ internal sealed unsafe class Mmu : IDisposable
         part = PartAt(physical, length);
         if (part.Host == null) return true;
         byte* start = part.Host - (linear & PageMask);
-        if (!write) _read[(int)view].Insert(page, (nint)start, _page.Global);
+        if (!write) Insert(_read, view, page, (nint)start);
         else if (part.Pages is { } pages)
         {
             pages.Block.MarkDirty(part.Offset, 1);
@@ -397,11 +402,20 @@ internal sealed unsafe class Mmu : IDisposable
             }
 
             _protected.Remove((nint)start);
-            _write[(int)view].Insert(page, (nint)start, _page.Global);
+            Insert(_write, view, page, (nint)start);
             part.Pages = null; // a plain page
         }
 
         return true;
+    }
+
+    /// <summary>A page of data. Tables that have become too small grow.</summary>
+    private void Insert(TlbTable[] tables, TlbView view, ulong page, nint host)
+    {
+        if (!tables[(int)view].Insert(page, host, _page.Global) || !tables[(int)view].IsCrowded || _entries == TlbEntry.Most) return;
+        _entries *= Growth;
+        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write]) table.Grow(_entries);
+        _cpu.UseTables();
     }
 
     /// <summary>A page that has code, or had some a moment ago, and is written again.</summary>

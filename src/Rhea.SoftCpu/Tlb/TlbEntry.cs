@@ -10,7 +10,11 @@ namespace Rhea.SoftCpu.Tlb;
 [StructLayout(LayoutKind.Sequential)]
 internal struct TlbEntry
 {
-    public const int Count = 1 << 14, SizeBits = 4;
+    /// <summary>How many a table has: at first, and at most.</summary>
+    public const int Fewest = 1 << 14, Most = 1 << 20;
+
+    /// <summary>Of the size of an entry.</summary>
+    public const int SizeBits = 4;
 
     /// <summary>Where in an entry the host address is, in bytes.</summary>
     public const int OffsetOfHost = 8;
@@ -25,10 +29,11 @@ internal struct TlbEntry
 /// <summary>The tables that the running code uses.</summary>
 /// <param name="Read">Address of the entries for reading.</param>
 /// <param name="Write">Of those for writing.</param>
+/// <param name="Entries">How many these two have.</param>
 /// <param name="Guarded">Of those for writing to pages with code.</param>
 /// <param name="Marks">Of those that tell where it is marked which bytes of these pages are code.</param>
 /// <param name="Salt">See <see cref="AccessSlots"/>.</param>
-internal readonly record struct TlbSelection(nint Read, nint Write, nint Guarded, nint Marks, ulong Salt);
+internal readonly record struct TlbSelection(nint Read, nint Write, int Entries, nint Guarded, nint Marks, ulong Salt);
 
 /// <summary>Who accesses: each has entries of its own, so that changing from one to the other flushes nothing.</summary>
 internal enum TlbView

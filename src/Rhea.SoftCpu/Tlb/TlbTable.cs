@@ -6,48 +6,59 @@ namespace Rhea.SoftCpu.Tlb;
 /// <remarks>UNSAFE: unmanaged memory that handlers and generated code index. SAFETY: an index is always masked to the table's size.</remarks>
 internal sealed unsafe class TlbTable : IDisposable
 {
-    private readonly TlbEntry* _entries = (TlbEntry*)NativeMemory.AllocZeroed(TlbEntry.Count, (nuint)sizeof(TlbEntry));
-    private readonly ushort[] _used = new ushort[TlbEntry.Count];
-    private readonly bool[] _global = new bool[TlbEntry.Count];
-    private int _count;
+    private TlbEntry* _entries;
+    private int _last; // index
+    private int[] _used = [];
+    private bool[] _global = [];
+    private int _count, _replaced;
 
-    public TlbTable()
-    {
-        _entries[TlbEntry.Count - 1].Tag = Empty(TlbEntry.Count - 1);
-    }
+    public TlbTable() => Allocate(TlbEntry.Fewest);
 
     public nint Address => (nint)_entries;
 
-    public TlbEntry* Entries => _entries;
+    /// <summary>More pages had to go for others of late than there is place for.</summary>
+    public bool IsCrowded => _replaced > _last;
 
     /// <summary>True when another page had to go.</summary>
     public bool Insert(ulong page, nint host, bool global)
     {
-        var index = (int)(page >> 12) & (TlbEntry.Count - 1);
+        int index = IndexOf(page);
         ref TlbEntry entry = ref _entries[index];
         bool free = entry.Tag == Empty(index), replaces = !free && entry.Tag != ~page;
         if (free)
         {
             if (_count == _used.Length) Compact();
-            _used[_count++] = (ushort)index;
+            _used[_count++] = index;
         }
 
         entry = new TlbEntry { Tag = ~page, Host = host };
         _global[index] = global;
+        if (replaces) _replaced++;
         return replaces;
+    }
+
+    /// <summary>From now on there is place for so many pages, a power of two and more than before. Whoever has its address asks again.</summary>
+    public void Grow(int entries)
+    {
+        TlbEntry* smaller = _entries;
+        (int last, bool[] global) = (_last, _global);
+        Allocate(entries);
+        for (var i = 0; i <= last; i++)
+            if (smaller[i].Tag != (i == last ? LastPage : 0)) Insert(~smaller[i].Tag, smaller[i].Host, global[i]);
+        NativeMemory.Free(smaller);
     }
 
     /// <summary>The host page behind a linear page; 0 when it is not here.</summary>
     public nint Find(ulong page)
     {
-        TlbEntry* entry = _entries + (page >> 12 & (TlbEntry.Count - 1));
+        TlbEntry* entry = _entries + IndexOf(page);
         return entry->Tag == ~page ? entry->Host : 0;
     }
 
     public void Flush()
     {
-        for (var i = 0; i < _count; i++) _entries[_used[i]].Tag = Empty(_used[i]);
-        _count = 0;
+        for (var i = 0; i < _count; i++) Clear(_used[i]);
+        (_count, _replaced) = (0, 0);
     }
 
     /// <summary>Forgets all but global pages; true when there were others.</summary>
@@ -57,7 +68,7 @@ internal sealed unsafe class TlbTable : IDisposable
         var found = false;
         for (var i = 0; i < _count; i++)
         {
-            ushort index = _used[i];
+            int index = _used[i];
             if (_global[index])
             {
                 _used[kept++] = index;
@@ -65,23 +76,23 @@ internal sealed unsafe class TlbTable : IDisposable
             }
 
             found |= _entries[index].Tag != Empty(index);
-            _entries[index].Tag = Empty(index);
+            Clear(index);
         }
 
-        _count = kept;
+        (_count, _replaced) = (kept, 0);
         return found;
     }
 
     /// <summary>Forgets the pages in a stretch of 2^<paramref name="bits"/> bytes around an address; true when there were some.</summary>
     public bool FlushPages(ulong linear, int bits)
     {
-        ulong first = linear >> bits << bits >> 12;
+        ulong first = linear >> bits << bits;
         var found = false;
-        for (var i = 0; i < Math.Min(1 << (bits - 12), TlbEntry.Count); i++)
+        for (var i = 0; i < Math.Min(1 << (bits - 12), _last + 1); i++)
         {
-            var index = (int)(first + (ulong)i) & (TlbEntry.Count - 1);
+            int index = IndexOf(first + ((ulong)i << 12));
             if (_entries[index].Tag == Empty(index) || (~_entries[index].Tag ^ linear) >> bits != 0) continue;
-            _entries[index].Tag = Empty(index); // it stays in the list until the next flush
+            Clear(index); // it stays in the list until the next flush
             found = true;
         }
 
@@ -95,7 +106,7 @@ internal sealed unsafe class TlbTable : IDisposable
         {
             int index = _used[i];
             ref TlbEntry entry = ref _entries[index];
-            if (entry.Host == host && entry.Tag != Empty(index)) entry.Tag = Empty(index);
+            if (entry.Host == host && entry.Tag != Empty(index)) Clear(index);
         }
     }
 
@@ -108,20 +119,34 @@ internal sealed unsafe class TlbTable : IDisposable
             ref TlbEntry entry = ref _entries[index];
             if (entry.Tag == Empty(index) || (ulong)(entry.Host - start) >= length) continue;
             page(entry.Host);
-            entry.Tag = Empty(index);
+            Clear(index);
         }
     }
 
     public void Dispose() => NativeMemory.Free(_entries);
 
-    private static ulong Empty(int index) => index == TlbEntry.Count - 1 ? 0x1000UL : 0;
+    /// <summary>The tag in the last entry that stands for nothing.</summary>
+    private const ulong LastPage = 0x1000;
+
+    private void Allocate(int entries)
+    {
+        _entries = (TlbEntry*)NativeMemory.AllocZeroed((nuint)entries, (nuint)sizeof(TlbEntry));
+        (_last, _used, _global, _count, _replaced) = (entries - 1, new int[entries], new bool[entries], 0, 0);
+        Clear(_last);
+    }
+
+    private int IndexOf(ulong page) => (int)(page >> 12) & _last;
+
+    private ulong Empty(int index) => index == _last ? LastPage : 0;
+
+    private void Clear(int index) => _entries[index].Tag = Empty(index);
 
     /// <summary>Pages flushed one by one left their places in the list; the same entry may be in it more than once.</summary>
     private void Compact()
     {
         _count = 0;
-        for (var i = 0; i < TlbEntry.Count; i++)
-            if (_entries[i].Tag != Empty(i)) _used[_count++] = (ushort)i;
+        for (var i = 0; i <= _last; i++)
+            if (_entries[i].Tag != Empty(i)) _used[_count++] = i;
         if (_count == _used.Length) Flush();
     }
 }

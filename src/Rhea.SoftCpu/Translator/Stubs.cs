@@ -220,7 +220,7 @@ internal sealed class Stubs
         int start = _code.Position;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
         _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
-        EmitIndex();
+        EmitIndex(data: true);
         _code.Op(0x03, true, Rax, Frame(filling == SlotFilling.Read ? FrameOffset.ReadTable : FrameOffset.WriteTable));
         int miss = EmitMatch(size);
         EmitListing();
@@ -264,11 +264,13 @@ internal sealed class Stubs
     }
 
     /// <summary>Where in a table of the TLB's the linear address in R10 belongs, into RAX.</summary>
-    private void EmitIndex()
+    /// <param name="data">It is a table for data, else one that does not grow.</param>
+    private void EmitIndex(bool data)
     {
         _code.Move32(Rax, R10);
         _code.ShiftRight(Rax, PageBits - TlbEntry.SizeBits);
-        _code.Arithmetic(4, false, Rax, (TlbEntry.Count - 1) << TlbEntry.SizeBits);
+        if (data) _code.Op(0x23, false, Rax, Frame(FrameOffset.TableMask)); // and
+        else _code.Arithmetic(4, false, Rax, (TlbEntry.Fewest - 1) << TlbEntry.SizeBits);
     }
 
     /// <summary>The jump for when the entry at RAX does not have all bytes from the linear address in R10; the condition is not equal then.</summary>
@@ -284,7 +286,7 @@ internal sealed class Stubs
     private void EmitReachBesideCode(int size)
     {
         _code.Store(Frame(FrameOffset.SavedRdx), Rdx);
-        EmitIndex();
+        EmitIndex(data: false);
         _code.Move32(Rdx, Rax);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.GuardedTable));
         _code.Op(0x03, true, Rdx, Frame(FrameOffset.MarksTable));
@@ -331,7 +333,7 @@ internal sealed class Stubs
         _code.Op(0xC1, true, 5, Rcx); // shr
         _code.Byte(FrameHead.AttentionShift);
         int attention = _code.Jump(Condition.NotEqual);
-        EmitIndex();
+        EmitIndex(data: false);
         _code.Op(0x03, true, Rax, Frame(FrameOffset.FetchTable));
         _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not

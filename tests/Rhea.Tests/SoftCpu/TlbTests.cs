@@ -194,6 +194,58 @@ public class TlbTests
         Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));
     }
 
+    /// <summary>A guest that goes around in more pages than the tables have places for gets larger ones; what has changed is seen there too.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void The_tables_grow(int warmth)
+    {
+        const ulong table = 0x2_0000, entries = 512, first = 0x200_0000, pages = 60_000, physical = 0x10_0000, passes = 6;
+        using CpuBench bench = Start(warmth, 0, code =>
+        {
+            Label pass = code.CreateLabel(), again = code.CreateLabel(), next = code.CreateLabel();
+            code.xor(edx, edx);
+            code.mov(ebx, (int)passes);
+            code.Label(ref again);
+            code.call(pass);
+            code.dec(ebx);
+            code.jnz(again);
+            code.mov(rbx, rdx);
+            code.mov(__qword_ptr[table + 8], (int)(physical | 7)); // the second page is the first one
+            Reload(code);
+            code.xor(edx, edx);
+            code.call(pass);
+            code.hlt();
+            code.Label(ref pass);
+            code.mov(esi, (int)first);
+            code.Label(ref next);
+            code.add(rdx, __qword_ptr[rsi]);
+            code.add(rsi, 0x1000);
+            code.cmp(rsi, (int)(first + (pages << 12)));
+            code.jb(next);
+            code.ret();
+        });
+        for (ulong i = 0; i < entries; i++)
+        {
+            bench.Memory.Write(table + (i * 8), (physical + (i << 12)) | 7);
+            bench.Memory.Write(physical + (i << 12), i + 1);
+            if (i >= first >> 21) bench.Memory.Write(PageDirectory + (i * 8), table | 7);
+        }
+
+        ulong sum = 0;
+        for (ulong i = 0; i < pages; i++) sum += (i % entries) + 1;
+        Assert.Equal(VcpuStop.Halted, bench.Run(2_000_000));
+        Assert.Equal((sum * passes, sum - ((pages / entries) + 1)), (bench.State.General[3], bench.State.General[2]));
+        if (warmth == 0) Assert.InRange(Interpreted(bench), (long)pages, 4 * (long)pages); // two first passes, and what was lost before there was room
+    }
+
+    /// <summary>How many instructions of translated code the interpreter has done.</summary>
+    private static long Interpreted(CpuBench bench)
+    {
+        string report = bench.Cpu.TranslatorReport()!;
+        return long.Parse(report.Split('\n').Single(line => line.StartsWith("interpreted ", StringComparison.Ordinal))[12..], null);
+    }
+
     private static void Reload(Assembler code)
     {
         code.mov(rax, cr3);
