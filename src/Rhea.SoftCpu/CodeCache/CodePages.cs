@@ -16,11 +16,16 @@ internal sealed class CodePages(RamBlock block)
 
     private readonly ulong[] _pages = GC.AllocateArray<ulong>((int)(block.Length >> RamBlock.PageBits), pinned: true); // generated code reads it
 
+    private readonly bool[] _had = new bool[block.Length >> RamBlock.PageBits];
+
     public RamBlock Block => block;
 
     public bool Contains(nint host) => (ulong)(host - block.HostAddress) < block.Length;
 
     public bool HasCode(ulong page) => Volatile.Read(ref _pages[page]) != 0;
+
+    /// <summary>The page has code or once had some.</summary>
+    public bool HasHadCode(ulong page) => Volatile.Read(ref _had[page]);
 
     /// <summary>The bits of a page. They do not move.</summary>
     public ref ulong MarksOf(ulong page) => ref _pages[page];
@@ -30,6 +35,7 @@ internal sealed class CodePages(RamBlock block)
     {
         ulong page = offset >> RamBlock.PageBits, bits = Chunks(offset, length);
         if ((Volatile.Read(ref _pages[page]) & bits) == bits) return false;
+        Volatile.Write(ref _had[page], true);
         return Interlocked.Or(ref _pages[page], bits) == 0;
     }
 

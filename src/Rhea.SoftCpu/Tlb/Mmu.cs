@@ -28,7 +28,9 @@ internal sealed unsafe class Mmu : IDisposable
     private TlbView _view, _shown;
     private int _entries = TlbEntry.Fewest; // of each table for data
     private bool _checksAlignment;
+    private readonly TablePage[] _tables = new TablePage[TablePage.Count];
     private MapEntry? _entry; // the one used last
+    private CodePages? _pages; // of its block, if it may be written
     private FlatMap? _map;
     private Part _first, _second;
     private PageKind _page; // of what was translated last
@@ -236,6 +238,7 @@ internal sealed unsafe class Mmu : IDisposable
         _largeGlobal.Clear();
         _lowestGlobal = ulong.MaxValue;
         _entry = null;
+        Array.Clear(_tables);
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
         ForgetSlots();
         _localSlots.ForgetPages();
@@ -401,7 +404,7 @@ internal sealed unsafe class Mmu : IDisposable
                 return true;
             }
 
-            _protected.Remove((nint)start);
+            if (pages.HasHadCode(number)) _protected.Remove((nint)start);
             Insert(_write, view, page, (nint)start);
             part.Pages = null; // a plain page
         }
@@ -434,6 +437,8 @@ internal sealed unsafe class Mmu : IDisposable
         part = new Part { Host = (byte*)host + (linear & PageMask), Length = length, Offset = offset, Pages = pages };
         return true;
     }
+
+    private void FindTable(ulong address, ref TablePage page) => page = new TablePage { Address = address, Host = PartAt(address, sizeof(ulong)).Host };
 
     private bool Translate(ulong linear, in PageAccess access, out ulong physical)
     {
@@ -468,8 +473,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         if (!_cpu.State.A20) physical &= ~0x10_0000UL;
         FlatMap map = (_cpu.State.Smm ? _cpu.Accelerator.SmmMemory : _cpu.Accelerator.Memory).Map;
-        MapEntry entry = map == _map && _entry is { } last && physical - last.Start < last.Length ? last : map.Find(physical);
-        (_map, _entry) = (map, entry);
+        MapEntry entry = map == _map && _entry is { } last && physical - last.Start < last.Length ? last : FindEntry(map, physical);
         var part = new Part { Physical = physical, Length = length };
         ulong inside = physical - entry.Start, page = physical & ~PageMask;
         bool whole = page >= entry.Start && page + PageMask - entry.Start < entry.Length;
@@ -477,8 +481,15 @@ internal sealed unsafe class Mmu : IDisposable
         part.Offset = entry.Offset + inside;
         part.Host = (byte*)entry.Ram.HostAddress + part.Offset;
         part.ReadOnly = entry.ReadOnly;
-        if (!entry.ReadOnly) part.Pages = _cpu.Accelerator.PagesOf(entry.Ram);
+        part.Pages = _pages;
         return part;
+    }
+
+    private MapEntry FindEntry(FlatMap map, ulong physical)
+    {
+        MapEntry entry = map.Find(physical);
+        (_map, _entry, _pages) = (map, entry, entry.Ram is { } block && !entry.ReadOnly ? _cpu.Accelerator.PagesOf(block) : null);
+        return entry;
     }
 
     private void ReadPart(in Part part, Span<byte> into)
@@ -559,6 +570,15 @@ internal sealed unsafe class Mmu : IDisposable
         public CodePages? Pages;
     }
 
+    /// <summary>A page that the walk has read before: where it is on the host, as long as the map does not change.</summary>
+    private struct TablePage
+    {
+        public const int Count = 32;
+
+        public ulong Address;
+        public byte* Host;
+    }
+
     /// <summary>A page of 2 or 4 MiB or 1 GiB, whose pieces are in the tables one by one.</summary>
     private readonly record struct LargePage(ulong Number, int Bits)
     {
@@ -568,7 +588,14 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>The page tables, as the walk reaches them.</summary>
     private readonly ref struct Tables(Mmu mmu) : IPhysicalMemory
     {
-        public ulong Read(ulong address, int size) => size == 8 ? mmu.ReadPhysical<ulong>(address) : mmu.ReadPhysical<uint>(address);
+        public ulong Read(ulong address, int size)
+        {
+            ref TablePage page = ref mmu._tables[address >> RamBlock.PageBits & (TablePage.Count - 1)];
+            if (page.Host == null || page.Address != (address & ~PageMask)) mmu.FindTable(address & ~PageMask, ref page);
+            byte* entry = page.Host + (address & PageMask);
+            if (page.Host != null) return size == 8 ? *(ulong*)entry : *(uint*)entry;
+            return size == 8 ? mmu.ReadPhysical<ulong>(address) : mmu.ReadPhysical<uint>(address);
+        }
 
         public bool TrySet(ulong address, int size, ulong was, ulong value)
         {
