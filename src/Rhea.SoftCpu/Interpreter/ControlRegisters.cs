@@ -147,13 +147,13 @@ internal static class ControlRegisters
         return true;
     }
 
-    /// <remarks>Translations are not kept by process-context identifier: a processor may forget them at any time.</remarks>
     private static bool SetCr3(Cpu cpu, ulong value)
     {
-        if ((cpu.State.Cr4 & Cr4.Pcid) != 0) value &= ~KeepsTranslations;
+        bool contexts = (cpu.State.Cr4 & Cr4.Pcid) != 0, keeps = contexts && (value & KeepsTranslations) != 0;
+        if (contexts) value &= ~KeepsTranslations;
         if (cpu.LongMode && value >> cpu.Mmu.PhysicalBits != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
         cpu.State.Cr3 = value;
-        cpu.Mmu.FlushLocal();
+        cpu.Mmu.EnterContext(cpu.Context, keeps);
         return true;
     }
 

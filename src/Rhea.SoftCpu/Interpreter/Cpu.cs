@@ -49,6 +49,9 @@ internal sealed unsafe class Cpu : IDisposable
         UpdateMode();
     }
 
+    /// <summary>The process-context identifier in CR3 (Intel SDM vol. 3, 5.10.1); 0 where there are none.</summary>
+    public int Context => (State.Cr4 & Cr4.Pcid) != 0 ? (int)(State.Cr3 & 0xFFF) : 0;
+
     /// <summary>What may be asked without leaving guest code: time, task priority, the APIC's page.</summary>
     public IMachineBus Bus { get; }
 

@@ -109,20 +109,19 @@ internal static class SystemInstructions
     }
 
     /// <summary>INVPCID: of an address, a context, everything, or everything but global pages (Intel SDM vol. 2, INVPCID).</summary>
-    /// <remarks>There are only translations of the current context: those of another need not be forgotten.</remarks>
     public static Step Invpcid(Cpu cpu, in Op op)
     {
         const ulong address = 0, all = 2, allButGlobal = 3;
         if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         if (!cpu.Load(in op, out ulong context) || !cpu.Load(in op, 8, out ulong linear)) return Step.Fault;
-        ulong type = cpu.Code64 ? cpu.Get<ulong>(op.R0) : cpu.Get<uint>(op.R0), current = (cpu.State.Cr4 & Cr4.Pcid) != 0 ? cpu.State.Cr3 & 0xFFF : 0;
+        ulong type = cpu.Code64 ? cpu.Get<ulong>(op.R0) : cpu.Get<uint>(op.R0);
         bool allowed = type <= allButGlobal && context <= 0xFFF && (type >= all || context == 0 || (cpu.State.Cr4 & Cr4.Pcid) != 0)
             && (type != address || !cpu.LongMode || cpu.IsCanonicalBase(linear));
         if (!allowed) return cpu.Fault(ExceptionVector.GeneralProtection);
         if (type == all) cpu.Mmu.Flush();
         else if (type == allButGlobal) cpu.Mmu.FlushLocal();
-        else if (context == current && type == address) cpu.Mmu.FlushPage(linear);
-        else if (context == current) cpu.Mmu.FlushLocal();
+        else if (type == address && (int)context == cpu.Context) cpu.Mmu.FlushPage(linear);
+        else cpu.Mmu.FlushContext((int)context);
         return cpu.LeaveAfter(in op);
     }
 

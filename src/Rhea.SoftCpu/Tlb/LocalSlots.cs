@@ -5,7 +5,7 @@ namespace Rhea.SoftCpu.Tlb;
 /// filled since the last.
 /// </summary>
 /// <remarks>UNSAFE: a list in the frame. SAFETY: its end never goes beyond its last place, which generated code compares it with; what is in it are addresses of slots.</remarks>
-/// <param name="list">Its end, its last place, the highest linear address that is in a page in the TLB that is not global, and the list's places.</param>
+/// <param name="list">Its end, its last place, <see cref="Last"/>, and the list's places.</param>
 internal sealed unsafe class LocalSlots(nint* list)
 {
     private const int Places = 1 << 12, Head = 3;
@@ -15,7 +15,7 @@ internal sealed unsafe class LocalSlots(nint* list)
 
     /// <summary>A page that is not global comes into the TLB.</summary>
     /// <param name="last">The linear address of its last byte.</param>
-    public void Add(ulong last) => list[2] = (nint)Math.Max((ulong)list[2], last);
+    public void Add(ulong last) => Last = Math.Max(Last, last);
 
     /// <summary>All slots have been forgotten.</summary>
     public void Clear() => (list[0], list[1]) = ((nint)(list + Head), (nint)(list + Head + Places - 1));
@@ -30,6 +30,10 @@ internal sealed unsafe class LocalSlots(nint* list)
         return true;
     }
 
-    /// <summary>No page in the TLB is other than global.</summary>
-    public void ForgetPages() => list[2] = 0;
+    /// <summary>The highest linear address that is in a page in the TLB's chosen tables that is not global; 0 when there is none.</summary>
+    public ulong Last
+    {
+        get => (ulong)list[2];
+        set => list[2] = (nint)value;
+    }
 }

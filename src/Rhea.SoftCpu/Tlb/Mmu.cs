@@ -13,15 +13,19 @@ namespace Rhea.SoftCpu.Tlb;
 internal sealed unsafe class Mmu : IDisposable
 {
     private const ulong PageMask = 0xFFF;
-    private const int Growth = 4;
+    private const int Growth = 4, MostSpaces = 8, MostLargePages = 1 << 12;
     private const int Patience = 64; // writes to pages that had code, until one is believed to get none again
 
     private readonly Cpu _cpu;
-    private readonly TlbTable[] _read = [new(), new(), new(), new()], _write = [new(), new(), new(), new()]; // by TlbView
-    private readonly TlbTable[] _guarded = [new(), new(), new(), new()]; // pages with code that may be written, by TlbView
-    private readonly TlbTable[] _marks = [new(), new(), new(), new()]; // for the same pages, where it is marked which bytes are code: see CodePages
-    private readonly TlbTable[] _fetch = [new(), new()]; // supervisor's, user's
+    private readonly List<UserSpace> _spaces = [new UserSpace { Context = 0 }];
+    private UserSpace _space; // whose tables are the user's in those that follow
+    private long _switches;
+    private readonly TlbTable[] _read = [new(), new(), null!, new()], _write = [new(), new(), null!, new()]; // by TlbView
+    private readonly TlbTable[] _guarded = [new(), new(), null!, new()]; // pages with code that may be written, by TlbView
+    private readonly TlbTable[] _marks = [new(), new(), null!, new()]; // for the same pages, where it is marked which bytes are code: see CodePages
+    private readonly TlbTable[] _fetch = [new(), null!]; // supervisor's, user's
     private readonly ulong[] _generations = [1, 1]; // of both
+    private ulong _lastGeneration = 1; // of all spaces
     private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
     private readonly AccessSlots _slots;
     private readonly LocalSlots _localSlots;
@@ -46,6 +50,7 @@ internal sealed unsafe class Mmu : IDisposable
     {
         (_cpu, _slots, _localSlots) = (cpu, new AccessSlots(clearSlots), localSlots);
         localSlots.Clear();
+        Take(_space = _spaces[0]);
     }
 
     /// <summary>
@@ -234,6 +239,12 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _guarded) table.Flush();
         foreach (TlbTable table in _marks) table.Flush();
         foreach (TlbTable table in _fetch) table.Flush();
+        foreach (UserSpace space in _spaces)
+        {
+            if (space != _space) FlushOther(space);
+            space.Context = space == _space ? _cpu.Context : UserSpace.Nobody;
+        }
+
         _large.Clear();
         _largeGlobal.Clear();
         _lowestGlobal = ulong.MaxValue;
@@ -241,21 +252,103 @@ internal sealed unsafe class Mmu : IDisposable
         Array.Clear(_tables);
         for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
         ForgetSlots();
-        _localSlots.ForgetPages();
+        _localSlots.Last = 0;
     }
 
-    /// <summary>CR3 changed: global pages stay (Intel SDM vol. 3, 5.10.2.4).</summary>
+    /// <summary>All but global pages go (Intel SDM vol. 3, 5.10.4.1).</summary>
     public void FlushLocal()
     {
-        foreach (TlbTable table in _read) table.FlushLocal();
-        foreach (TlbTable table in _write) table.FlushLocal();
-        foreach (TlbTable table in _guarded) table.FlushLocal();
-        foreach (TlbTable table in _marks) table.FlushLocal();
-        for (var user = 0; user < _fetch.Length; user++)
-            if (_fetch[user].FlushLocal() || _crowdedOut[user]) NextGeneration(user);
+        foreach (UserSpace space in _spaces)
+            if (space != _space) FlushOther(space);
+        FlushContext();
         _large.Clear();
+    }
+
+    /// <summary>All but global pages of a context go.</summary>
+    public void FlushContext(int context)
+    {
+        if (context == _space.Context) FlushContext();
+        else if (_spaces.Find(space => space.Context == context) is { } other) FlushOther(other);
+    }
+
+    /// <summary>CR3 is loaded: global pages stay, and if it says so those of the context that it names (Intel SDM vol. 3, 5.10.4.1).</summary>
+    /// <param name="context">Its process-context identifier; 0 without.</param>
+    /// <param name="keeps">The context's pages stay.</param>
+    public void EnterContext(int context, bool keeps)
+    {
+        if (context == _space.Context)
+        {
+            if (!keeps) FlushContext();
+        }
+        else
+        {
+            FlushSupervisor();
+            ForgetLocalSlots();
+            Switch(SpaceOf(context));
+            if (!keeps) FlushContext();
+        }
+
+        if (_spaces.Count == 1) _large.Clear();
+        else if (_large.Count > MostLargePages) Flush();
+    }
+
+    private UserSpace SpaceOf(int context)
+    {
+        if (_spaces.Find(space => space.Context == context) is { } found) return found;
+        UserSpace? next = _spaces.Find(space => space.Context == UserSpace.Nobody);
+        if (next is null && _spaces.Count < MostSpaces)
+        {
+            _spaces.Add(next = new UserSpace { Generation = ++_lastGeneration });
+            if (_entries != TlbEntry.Fewest) next.Grow(_entries);
+        }
+
+        next ??= _spaces.MinBy(space => space == _space ? long.MaxValue : space.LastSwitch)!;
+        if (next != _space) FlushOther(next);
+        next.Context = context;
+        return next;
+    }
+
+    /// <summary>From now on another context's user pages are those in the tables.</summary>
+    private void Switch(UserSpace next)
+    {
+        if (next == _space) return;
+        (_space.Generation, _space.CrowdedOut, _space.LastLocal) = (_generations[1], _crowdedOut[1], _localSlots.Last);
+        Take(next);
+        (_generations[1], _crowdedOut[1], _localSlots.Last) = (next.Generation, next.CrowdedOut, next.LastLocal);
+        next.LastSwitch = ++_switches;
+        _cpu.Head.Generation = (uint)Generation;
+        _cpu.UseTables();
+    }
+
+    private void Take(UserSpace space)
+    {
+        const int user = (int)TlbView.User;
+        (_space, _read[user], _write[user], _guarded[user], _marks[user], _fetch[1]) = (space, space.Read, space.Write, space.Guarded, space.Marks, space.Fetch);
+    }
+
+    /// <summary>A context that is not the running one loses all its pages.</summary>
+    private void FlushOther(UserSpace space)
+    {
+        space.Flush();
+        (space.Generation, space.CrowdedOut) = (++_lastGeneration, false);
+    }
+
+    private void FlushContext()
+    {
+        const int user = (int)TlbView.User;
+        foreach (TlbTable table in (ReadOnlySpan<TlbTable>)[_read[user], _write[user], _guarded[user], _marks[user]]) table.FlushLocal();
+        if (_fetch[1].FlushLocal() || _crowdedOut[1]) NextGeneration(1);
+        FlushSupervisor();
         ForgetLocalSlots();
-        _localSlots.ForgetPages();
+        _localSlots.Last = 0;
+    }
+
+    /// <summary>What supervisors know of pages that are not global: all contexts have that in the same tables, so it does not stay.</summary>
+    private void FlushSupervisor()
+    {
+        foreach (TlbView view in (ReadOnlySpan<TlbView>)[TlbView.Supervisor, TlbView.SupervisorOnly, TlbView.Checked])
+            foreach (TlbTable table in (ReadOnlySpan<TlbTable>)[_read[(int)view], _write[(int)view], _guarded[(int)view], _marks[(int)view]]) table.FlushLocal();
+        if (_fetch[0].FlushLocal() || _crowdedOut[0]) NextGeneration(0);
     }
 
     /// <summary>INVLPG: forgets the page, all of it if it is a large one (Intel SDM vol. 3, 5.10.4.1).</summary>
@@ -283,6 +376,8 @@ internal sealed unsafe class Mmu : IDisposable
         foreach (TlbTable table in _marks) table.FlushPages(linear, bits);
         for (var user = 0; user < _fetch.Length; user++)
             if (_fetch[user].FlushPages(linear, bits) || _crowdedOut[user]) NextGeneration(user);
+        foreach (UserSpace space in _spaces)
+            if (space != _space && (space.FlushPages(linear, bits) || space.CrowdedOut)) (space.Generation, space.CrowdedOut) = (++_lastGeneration, false);
     }
 
     /// <summary>A page of host memory got code: from now on its writes come here.</summary>
@@ -290,13 +385,15 @@ internal sealed unsafe class Mmu : IDisposable
     {
         if (!_protected.Add(host)) return;
         foreach (TlbTable table in _write) table.FlushHost(host);
+        foreach (UserSpace space in _spaces)
+            if (space != _space) space.Write.FlushHost(host);
         ForgetSlots();
     }
 
     /// <summary>Tells a RAM block which of its pages may have been written, and asks anew for each.</summary>
     public void CollectDirty(RamBlock block)
     {
-        foreach (TlbTable table in (TlbTable[])[.. _write, .. _guarded])
+        foreach (TlbTable table in (TlbTable[])[.. _write, .. _guarded, .. OtherSpaces.SelectMany(space => (TlbTable[])[space.Write, space.Guarded])])
             table.Take(block.HostAddress, block.Length, host => block.MarkDirty((ulong)(host - block.HostAddress), RamBlock.PageSize));
         ForgetSlots();
     }
@@ -304,6 +401,7 @@ internal sealed unsafe class Mmu : IDisposable
     public void Dispose()
     {
         foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _guarded, .. _marks, .. _fetch]) table.Dispose();
+        foreach (UserSpace space in OtherSpaces) space.Dispose();
     }
 
     /// <summary>Where the physical address that a debugger's walk or an access gives leads.</summary>
@@ -327,9 +425,12 @@ internal sealed unsafe class Mmu : IDisposable
         _cpu.Head.Salt = _slots.SaltOf(_shown);
     }
 
+    private IEnumerable<UserSpace> OtherSpaces => _spaces.Where(space => space != _space);
+
     private void NextGeneration(int user)
     {
-        if ((uint)++_generations[user] == 0) _generations[user]++; // a jump's key of 0 is nobody's
+        if (user != 0) _generations[user] = ++_lastGeneration;
+        else if ((uint)++_generations[user] == 0) _generations[user]++; // a jump's key of 0 is nobody's
         _crowdedOut[user] = false;
         _cpu.Head.Generation = (uint)Generation;
     }
@@ -418,6 +519,7 @@ internal sealed unsafe class Mmu : IDisposable
         if (!tables[(int)view].Insert(page, host, _page.Global) || !tables[(int)view].IsCrowded || _entries == TlbEntry.Most) return;
         _entries *= Growth;
         foreach (TlbTable table in (TlbTable[])[.. _read, .. _write]) table.Grow(_entries);
+        foreach (UserSpace space in OtherSpaces) space.Grow(_entries);
         _cpu.UseTables();
     }
 
