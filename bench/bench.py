@@ -3,7 +3,7 @@
  A, B: an emulator command line (quoted), or the word native. One: a table of medians. Two: they run in alternation; speed A/B,
  with a geometric mean for each group. A run that takes more than LIMIT seconds (900) is killed and reported; the results it
  had count. The guest comes from make-guest.sh; BENCH_DIR names its folder (default artifacts/bench-guest).
- Groups: int branch fp x87 simd mem code sys disk task (zbench64 -l lists what is in each). Example:
+ Groups: int branch fp x87 simd mem code sys disk task pages (zbench64 -l lists what is in each). Example:
    bench.py -b int,branch,fp './rhea' 'qemu-system-x86_64 -accel tcg'"""
 import sys,os,re,subprocess,signal,threading,time,statistics,shlex,tempfile,shutil,getopt
 Z=os.environ.get('BENCH_DIR',os.path.join(os.path.dirname(os.path.abspath(__file__)),'..','artifacts','bench-guest'))

@@ -79,16 +79,21 @@ boot() {
       -chardev "file,id=status,path=$work/status" -device virtserialport,chardev=status,nr=2 2>"$work/qemu" <&0 &
     emulator=$!
     while kill -0 "$emulator" && sleep 3; do echo; done 2>/dev/null >"$work/console.in" &
-    if within begun "$patience"; then
-      within end "$limit" && break
+    if ! within begun "$patience"; then
+      say "it did not come up in $patience s"
+      look
+      end
+    elif [ ! -s "$work/status" ]; then
+      say "it ended before the job began"
+      cat "$work/qemu" >&2
+      look
+    elif within end "$limit"; then
+      break
+    else
       say "the time limit of $limit s passed"
       look
       end
       stuck || exit 124
-    else
-      say "it did not come up in $patience s"
-      look
-      end
     fi
     [ $attempt != 3 ] || exit 124
     say "starting it once more"

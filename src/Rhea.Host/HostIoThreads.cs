@@ -14,7 +14,7 @@ public sealed class HostIoThreads : IHostIo
 
     public ValueTask Run(Action call, CancellationToken cancel)
     {
-        var request = new Request(call, cancel);
+        var request = new Request(call, SynchronizationContext.Current, cancel);
         lock (_lock)
         {
             ObjectDisposedException.ThrowIf(_closed, this);
@@ -66,13 +66,12 @@ public sealed class HostIoThreads : IHostIo
     }
 
     /// <summary>A caller with a context is gone on with in it, from the thread that has done the work.</summary>
-    private sealed class Request(Action call, CancellationToken cancel)
+    private sealed class Request(Action call, SynchronizationContext? context, CancellationToken cancel)
     {
         private readonly CancellationToken _cancel = cancel;
-        private readonly SynchronizationContext? _context = SynchronizationContext.Current;
         private Exception? _error;
 
-        public TaskCompletionSource Done { get; } = new(SynchronizationContext.Current is null ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None);
+        public TaskCompletionSource Done { get; } = new(context is null ? TaskCreationOptions.RunContinuationsAsynchronously : TaskCreationOptions.None);
 
         public void Serve()
         {
@@ -86,8 +85,8 @@ public sealed class HostIoThreads : IHostIo
                 _error = error;
             }
 
-            if (_context is null) End(this);
-            else _context.Send(End, this);
+            if (context is null) End(this);
+            else context.Send(End, this);
         }
 
         private static void End(object? request)

@@ -136,12 +136,12 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
     {
         if (FindPages(host) is not { } pages || !pages.Mark((ulong)(host - pages.Block.HostAddress), length)) return;
         nint page = host & ~0xFFF;
-        by.Mmu.ProtectPage(page);
-        foreach (SoftVcpu vcpu in _vcpus) vcpu.HoldFrom(by, cpu => cpu.Mmu.ProtectPage(page));
+        by.Mmu.Tables.ProtectPage(page);
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.HoldFrom(by, cpu => cpu.Mmu.Tables.ProtectPage(page));
     }
 
-    /// <summary>Bytes that are marked as code changed, but no code: see <see cref="BlockCache.Spares"/>. Not with several processors, for which marks are taken once.</summary>
-    internal bool Spares(nint host, int length) => _vcpus is [var only] && only.Spares(host, length);
+    /// <summary>Bytes that are marked as code changed, but no code: see <see cref="BlockCache.TrySpare"/>. Not with several processors, for which marks are taken once.</summary>
+    internal bool TrySpare(nint host, int length) => _vcpus is [var only] && only.TrySpare(host, length);
 
     /// <summary>Bytes that were marked as code changed: their blocks go, the writer's own at once, others' before their next block.</summary>
     internal void CodeWritten(CodePages pages, ulong offset, int length, Cpu? by)
@@ -154,7 +154,7 @@ public sealed class SoftAccelerator(Action<string>? log = null, int warmth = -1,
     /// <summary>Processors write pages that they have found once without telling anybody.</summary>
     private void CollectDirty(RamBlock block)
     {
-        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.CollectDirty(block));
+        foreach (SoftVcpu vcpu in _vcpus) vcpu.Hold(cpu => cpu.Mmu.Tables.CollectDirty(block));
     }
 
     private void OnDeviceWrote(RamBlock block, ulong offset, int length)

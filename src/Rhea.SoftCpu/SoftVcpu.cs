@@ -169,8 +169,8 @@ public sealed class SoftVcpu : IVcpu
         by.Outside.Enter();
     }
 
-    /// <summary>See <see cref="CodeCache.BlockCache.Spares"/>.</summary>
-    internal bool Spares(nint host, int length) => _engine.Cache.Spares(host, length);
+    /// <summary>See <see cref="CodeCache.BlockCache.TrySpare"/>.</summary>
+    internal bool TrySpare(nint host, int length) => _engine.Cache.TrySpare(host, length);
 
     internal void Invalidate(nint host, int length, Cpu? by)
     {

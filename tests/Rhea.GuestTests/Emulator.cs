@@ -189,6 +189,13 @@ internal sealed partial class Emulator : IAsyncDisposable
         await _process.StandardInput.BaseStream.FlushAsync();
     }
 
+    /// <summary>Waits for the end, which must be a success.</summary>
+    public async Task Succeeds()
+    {
+        int status = await Exit();
+        Assert.True(status == 0, $"{_program} ends with {status}\n--- output\n{Output}\n--- errors\n{Errors}");
+    }
+
     /// <summary>Waits for the end and returns the exit status.</summary>
     public async Task<int> Exit(TimeSpan? patience = null)
     {

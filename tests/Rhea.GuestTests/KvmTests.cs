@@ -27,7 +27,7 @@ public sealed partial class KvmTests : IDisposable
         await using Emulator lab = _lab.Run($"{Rhea} -accel kvm,kernel-irqchip={irqChip} -smp {cpus} -m 256 -serial stdio -kernel vmlinuz -initrd initrd.gz"
             + " -append 'console=ttyS0 quiet panic=-1 -- dmesg | grep -i hypervisor'; echo status $?");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Contains($"userspace after", lab.Output, StringComparison.Ordinal);
         Assert.Contains($"on x86_64, {cpus} processor(s)", lab.Output, StringComparison.Ordinal);
         Assert.Contains("Hypervisor detected: KVM", lab.Output, StringComparison.Ordinal);
@@ -53,7 +53,7 @@ public sealed partial class KvmTests : IDisposable
         await lab.Type("info kvm\n");
         await lab.WaitFor("kvm support: enabled");
         await lab.Type("quit\n");
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
     }
 
     /// <summary>The display follows the frame buffer by KVM's log of written pages alone.</summary>
@@ -85,7 +85,7 @@ public sealed partial class KvmTests : IDisposable
         await lab.Type("system_reset\n");
         await lab.Type("quit\n");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
     }
 
@@ -127,7 +127,7 @@ public sealed partial class KvmTests : IDisposable
             trace qemu ./qemu -M pc-i440fx-7.2 {{Machine}}
             """);
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         int[] rhea = Counted(lab.Output, "rhea"), qemu = Counted(lab.Output, "qemu");
         Assert.Contains("rhea ended with 31", lab.Output, StringComparison.Ordinal); // twice the byte, and 1
         Assert.InRange(rhea[0], Accesses, Accesses + 100);
@@ -143,7 +143,7 @@ public sealed partial class KvmTests : IDisposable
         await lab.WaitFor("(qemu) ");
         await lab.Type("info kvm\nquit\n");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Equal(["-accel kvm: KVM could not make a machine: Inappropriate ioctl for device; falling back to tcg"],
             lab.Output.Split("rhea: ").Skip(1).Select(line => line.Split('\r', '\n')[0]));
         Assert.Contains("kvm support: disabled", lab.Output, StringComparison.Ordinal);

@@ -28,7 +28,7 @@ internal static partial class PaintingGuest
         for (var tries = 0; running == stopped[1] && tries < 100; tries++) running = await Counter(lab); // the first may come before the processor
         await lab.Type("quit\n");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Equal(stopped[0], stopped[1]);
         Assert.NotEqual(stopped[1], running);
         for (var round = 1; round <= 3; round++)

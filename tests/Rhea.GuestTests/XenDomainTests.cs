@@ -24,7 +24,7 @@ public sealed class XenDomainTests : IDisposable
         await File.WriteAllBytesAsync(_lab["disk"], BootedThrice(), TestContext.Current.CancellationToken);
         await using Emulator lab = _lab.Run($"{Rhea} -vga std -m 64 -smp 2 {Console} stdio -drive file=disk,format=raw; echo status $?");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         for (var boot = 1; boot <= 3; boot++) Assert.Equal(1, Count(lab.Output, $"boot {boot} of two processors\n"));
         Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("rhea:", lab.Output, StringComparison.Ordinal);
@@ -40,7 +40,7 @@ public sealed class XenDomainTests : IDisposable
         await using Emulator lab = _lab.Run(Rhea.Replace("xen", "xen,map-cache=4M", StringComparison.Ordinal) + " -vga none -m 192 -smp 2 -serial stdio -kernel vmlinuz -initrd initrd.gz"
             + " -drive file=disk,format=raw -append 'console=ttyS0 quiet panic=-1 nopv -- modprobe ata_piix; modprobe sd_mod; until [ -b /dev/sda ]; do sleep 0.1; done; sha256sum /dev/sda'; echo status $?");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Contains("userspace after", lab.Output, StringComparison.Ordinal);
         Assert.Contains("on x86_64, 2 processor(s)", lab.Output, StringComparison.Ordinal);
         Assert.Contains(Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(data)), lab.Output, StringComparison.Ordinal);
@@ -81,7 +81,7 @@ public sealed class XenDomainTests : IDisposable
         await lab.Until(() => Count(lab.Output, "it sleeps\n") == 2, "its second start");
         await lab.Type("quit\n");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.DoesNotContain("rhea:", lab.Output, StringComparison.Ordinal);
     }
 
@@ -140,7 +140,7 @@ public sealed class XenDomainTests : IDisposable
         await lab.WaitFor("came 2\n");
         await lab.Type("migrate file:sent\nquit\n");
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Matches("it sleeps\nit came\nit spins\nit came\n$", lab.Output);
         Assert.Equal(["this machine may not go on under another accelerator: its HPET counts at this hypervisor's rate (with -machine hpet=off there is none)"],
             lab.Output.Split("rhea: ").Skip(1).Select(line => line.Split('\r', '\n')[0]));
@@ -157,7 +157,7 @@ public sealed class XenDomainTests : IDisposable
             echo "server $(./probe $pid), keeper $(./probe $keeper)"; kill $pid; wait $pid; echo status $?
             """);
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         Assert.Matches("Uid:\t65534\t65534\t65534\t65534\r?\n", lab.Output);
         Assert.Contains("server allowed 0, refused 2, keeper allowed 2, refused 0", lab.Output, StringComparison.Ordinal);
         Assert.Contains("status 0", lab.Output, StringComparison.Ordinal);
@@ -178,7 +178,7 @@ public sealed class XenDomainTests : IDisposable
             {{Rhea}} -m 8192; echo status $?; gone refused
             """);
 
-        Assert.Equal(0, await lab.Exit());
+        await lab.Succeeds();
         foreach (string what in (string[])["killed", "destroyed", "ended", "refused"]) Assert.Contains($"{what}: gone", lab.Output, StringComparison.Ordinal);
         Assert.Matches(@"rhea: the second process, which keeps the domain, has ended\r?\nrhea: Xen: Broken pipe\r?\nkeeperless: 0\r?\n\d+ +\d+ +\d+ +\d+ +left over", lab.Output);
         Assert.Matches(@"domain \d+ destroyed", lab.Output);

@@ -41,7 +41,7 @@ internal sealed unsafe class BlockCache : IDisposable
     public Block* Find()
     {
         ulong linear = _cpu.LinearIp;
-        ulong key = _cpu.Mmu.Generation << 16 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x8000u : 0);
+        ulong key = _cpu.Mmu.Tables.Generation << 16 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x8000u : 0);
         JumpEntry* entry = _jumps + ((linear ^ linear >> JumpBits) & ((1 << JumpBits) - 1));
         if (entry->Linear == linear && entry->Key == key && !entry->Block->Dead) return entry->Block;
         Block* block = FindSlow(linear, out bool lasts);
@@ -70,7 +70,7 @@ internal sealed unsafe class BlockCache : IDisposable
     }
 
     /// <summary>Asked before blocks are dropped that have the same marks as bytes that have been written. They can stay if none has one of the bytes, and some come back each time.</summary>
-    public bool Spares(nint host, int length)
+    public bool TrySpare(nint host, int length)
     {
         if (!_pages.TryGetValue(host & ~0xFFF, out nint first)) return false;
         (ulong start, int widened) = CodePages.Widen((ulong)host, length);

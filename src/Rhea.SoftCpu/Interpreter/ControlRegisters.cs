@@ -153,7 +153,7 @@ internal static class ControlRegisters
         if (contexts) value &= ~KeepsTranslations;
         if (cpu.LongMode && value >> cpu.Mmu.PhysicalBits != 0) return cpu.Refuse(ExceptionVector.GeneralProtection);
         cpu.State.Cr3 = value;
-        cpu.Mmu.EnterContext(cpu.Context, keeps);
+        cpu.Mmu.Tables.EnterContext(cpu.Context, keeps);
         return true;
     }
 

@@ -531,8 +531,8 @@ internal sealed unsafe class Cpu : IDisposable
         if ((state.Cr0 & (Cr0.Emulation | Cr0.TaskSwitched)) == 0 && (state.Cr4 & Cr4.FxSave) != 0) mode |= BlockMode.Vectors;
         if (!RealSegments && (state.Cr0 & Cr0.TaskSwitched) == 0 && (state.Cr4 & Cr4.OsXsave) != 0 && (state.Xcr0 & Vex.AvxState) == Vex.AvxState) mode |= BlockMode.WideVectors;
         BlockMode = mode;
-        (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Generation);
-        (_head->FetchTable, _head->TargetMode, _head->TimeDenied) = (Mmu.FetchTable, Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
+        (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Tables.Generation);
+        (_head->FetchTable, _head->TargetMode, _head->TimeDenied) = (Mmu.Tables.FetchTable, Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
         SelectView();
     }
 
@@ -574,7 +574,7 @@ internal sealed unsafe class Cpu : IDisposable
     /// <summary>To be called when the TLB's tables have moved.</summary>
     public void UseTables()
     {
-        TlbSelection tables = Mmu.Selection;
+        TlbSelection tables = Mmu.Tables.Selection;
         _read = (TlbEntry*)tables.Read;
         _write = (TlbEntry*)tables.Write;
         _pages = (ulong)tables.Entries - 1;

@@ -104,7 +104,7 @@ internal static class SystemInstructions
         if (cpu.Cpl != 0) return cpu.Fault(ExceptionVector.GeneralProtection);
         ulong linear = cpu.EffectiveAddress(in op);
         if (!cpu.Code64 || op.Segment >= SegmentRegister.Fs) linear += cpu.Segment(op.Segment).Base;
-        cpu.Mmu.FlushPage(cpu.LongMode ? linear : (uint)linear);
+        cpu.Mmu.Tables.FlushPage(cpu.LongMode ? linear : (uint)linear);
         return cpu.LeaveAfter(in op);
     }
 
@@ -119,9 +119,9 @@ internal static class SystemInstructions
             && (type != address || !cpu.LongMode || cpu.IsCanonicalBase(linear));
         if (!allowed) return cpu.Fault(ExceptionVector.GeneralProtection);
         if (type == all) cpu.Mmu.Flush();
-        else if (type == allButGlobal) cpu.Mmu.FlushLocal();
-        else if (type == address && (int)context == cpu.Context) cpu.Mmu.FlushPage(linear);
-        else cpu.Mmu.FlushContext((int)context);
+        else if (type == allButGlobal) cpu.Mmu.Tables.FlushLocal();
+        else if (type == address && (int)context == cpu.Context) cpu.Mmu.Tables.FlushPage(linear);
+        else cpu.Mmu.Tables.FlushContext((int)context);
         return cpu.LeaveAfter(in op);
     }
 

@@ -104,7 +104,7 @@ internal static class TaskSwitch
         if (wide && (state.Cr0 & Cr0.Paging) != 0 && state.Cr3 != image.Cr3)
         {
             state.Cr3 = image.Cr3;
-            cpu.Mmu.FlushLocal();
+            cpu.Mmu.Tables.FlushLocal();
         }
 
         for (var i = 0; i < 8; i++) state.General[i] = wide ? image.General[i] : (state.General[i] & 0xFFFF_0000) | (ushort)image.General[i];

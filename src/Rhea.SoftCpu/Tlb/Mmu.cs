@@ -13,54 +13,26 @@ namespace Rhea.SoftCpu.Tlb;
 internal sealed unsafe class Mmu : IDisposable
 {
     private const ulong PageMask = 0xFFF;
-    private const int Growth = 4, MostSpaces = 8, MostLargePages = 1 << 12;
     private const int Patience = 64; // writes to pages that had code, until one is believed to get none again
 
     private readonly Cpu _cpu;
-    private readonly List<UserSpace> _spaces = [new UserSpace { Context = 0 }];
-    private UserSpace _space; // whose tables are the user's in those that follow
-    private long _switches;
-    private readonly TlbTable[] _read = [new(), new(), null!, new()], _write = [new(), new(), null!, new()]; // by TlbView
-    private readonly TlbTable[] _guarded = [new(), new(), null!, new()]; // pages with code that may be written, by TlbView
-    private readonly TlbTable[] _marks = [new(), new(), null!, new()]; // for the same pages, where it is marked which bytes are code: see CodePages
-    private readonly TlbTable[] _fetch = [new(), null!]; // supervisor's, user's
-    private readonly ulong[] _generations = [1, 1]; // of both
-    private ulong _lastGeneration = 1; // of all spaces
-    private readonly bool[] _crowdedOut = [false, false]; // a code page that this generation has found is in the table no more
-    private readonly AccessSlots _slots;
-    private readonly LocalSlots _localSlots;
-    private TlbView _view, _shown;
-    private int _entries = TlbEntry.Fewest; // of each table for data
+    private TlbView _view;
     private bool _checksAlignment;
-    private readonly TablePage[] _tables = new TablePage[TablePage.Count];
+    private readonly TablePage[] _tablePages = new TablePage[TablePage.Count];
     private MapEntry? _entry; // the one used last
     private CodePages? _pages; // of its block, if it may be written
     private FlatMap? _map;
     private Part _first, _second;
     private PageKind _page; // of what was translated last
-    private ulong _lowestGlobal = ulong.MaxValue; // page, of those that may be in the tables or in slots
-    private readonly HashSet<LargePage> _large = [], _largeGlobal = []; // of which there may be pieces in the tables
     private int _believed; // writes to pages that had code
-    private readonly HashSet<nint> _protected = []; // host pages that got code, and have been in no table for writing since
 
     /// <param name="cpu">Whose memory it is.</param>
     /// <param name="clearSlots">Fills all of <see cref="AccessSlots"/> with zeros.</param>
     /// <param name="localSlots">Those that a change of CR3 concerns.</param>
-    public Mmu(Cpu cpu, Action clearSlots, LocalSlots localSlots)
-    {
-        (_cpu, _slots, _localSlots) = (cpu, new AccessSlots(clearSlots), localSlots);
-        localSlots.Clear();
-        Take(_space = _spaces[0]);
-    }
+    public Mmu(Cpu cpu, Action clearSlots, LocalSlots localSlots) => (_cpu, Tables) = (cpu, new TlbTables(cpu, new AccessSlots(clearSlots), localSlots));
 
-    /// <summary>
-    /// Changes when the running level's code pages are forgotten: code that was found by linear address before may no longer be there.
-    /// As long as it does not, the page of all that was found is in the table, or it is known that some were crowded out.
-    /// </summary>
-    public ulong Generation => _generations[User];
-
-    /// <summary>The entries for code at the running level.</summary>
-    public nint FetchTable => _fetch[User].Address;
+    /// <summary>The pages that are known.</summary>
+    public TlbTables Tables { get; }
 
     /// <summary>Width of a physical address, as CPUID tells the guest.</summary>
     public int PhysicalBits { get; set; } = 40;
@@ -69,12 +41,8 @@ internal sealed unsafe class Mmu : IDisposable
     public void Select(TlbView view, bool checksAlignment)
     {
         (_view, _checksAlignment) = (view, checksAlignment);
-        _shown = checksAlignment || Breakpoints ? TlbView.Checked : view;
+        Tables.Show(checksAlignment || Breakpoints ? TlbView.Checked : view);
     }
-
-    /// <summary>What has been chosen. Tables that grow move.</summary>
-    public TlbSelection Selection =>
-        new(_read[(int)_shown].Address, _write[(int)_shown].Address, _entries, _guarded[(int)_shown].Address, _marks[(int)_shown].Address, _slots.SaltOf(_shown));
 
     /// <summary>A data breakpoint is set: no access goes unseen.</summary>
     public bool Breakpoints { get; set; }
@@ -149,7 +117,7 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>Memory that the processor itself reads: descriptors, TSS, page-independent of the running code's rights.</summary>
     public bool ReadSystem<T>(ulong linear, out T value) where T : unmanaged
     {
-        nint host = _read[(int)TlbView.Supervisor].Find(linear & ~PageMask);
+        nint host = Tables.FindRead(TlbView.Supervisor, linear & ~PageMask);
         if (host != 0 && (linear & PageMask) <= PageMask + 1 - (ulong)sizeof(T) && !Breakpoints)
         {
             value = Unsafe.ReadUnaligned<T>((byte*)host + (linear & PageMask));
@@ -185,9 +153,8 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>The host address of the code at a linear address, 0 when it is no RAM; false is a fault.</summary>
     public bool Fetch(ulong linear, out nint host)
     {
-        int user = User;
         ulong inside = linear & PageMask;
-        host = _fetch[user].Find(linear - inside);
+        host = Tables.FindCode(linear - inside);
         if (host != 0)
         {
             host += (nint)inside;
@@ -195,11 +162,11 @@ internal sealed unsafe class Mmu : IDisposable
         }
 
         if (_cpu.Code64 && !_cpu.IsCanonical(linear)) return _cpu.Refuse(ExceptionVector.GeneralProtection);
-        if (!Translate(linear, new PageAccess(Write: false, Fetch: true, User: user != 0), out ulong physical)) return false;
+        if (!Translate(linear, new PageAccess(Write: false, Fetch: true, User: _cpu.Cpl == 3), out ulong physical)) return false;
         Part part = PartAt(physical, 1);
         if (part.Host == null) return true;
         host = (nint)part.Host;
-        _crowdedOut[user] |= _fetch[user].Insert(linear - inside, host - (nint)inside, _page.Global);
+        Tables.InsertCode(linear - inside, host - (nint)inside, _page.Global);
         return true;
     }
 
@@ -234,205 +201,18 @@ internal sealed unsafe class Mmu : IDisposable
     /// <summary>CR0, CR4, EFER, A20, SMM or the map changed.</summary>
     public void Flush()
     {
-        foreach (TlbTable table in _read) table.Flush();
-        foreach (TlbTable table in _write) table.Flush();
-        foreach (TlbTable table in _guarded) table.Flush();
-        foreach (TlbTable table in _marks) table.Flush();
-        foreach (TlbTable table in _fetch) table.Flush();
-        foreach (UserSpace space in _spaces)
-        {
-            if (space != _space) FlushOther(space);
-            space.Context = space == _space ? _cpu.Context : UserSpace.Nobody;
-        }
-
-        _large.Clear();
-        _largeGlobal.Clear();
-        _lowestGlobal = ulong.MaxValue;
         _entry = null;
-        Array.Clear(_tables);
-        for (var user = 0; user < _fetch.Length; user++) NextGeneration(user);
-        ForgetSlots();
-        _localSlots.Last = 0;
+        Array.Clear(_tablePages);
+        Tables.Flush();
     }
 
-    /// <summary>All but global pages go (Intel SDM vol. 3, 5.10.4.1).</summary>
-    public void FlushLocal()
-    {
-        foreach (UserSpace space in _spaces)
-            if (space != _space) FlushOther(space);
-        FlushContext();
-        _large.Clear();
-    }
-
-    /// <summary>All but global pages of a context go.</summary>
-    public void FlushContext(int context)
-    {
-        if (context == _space.Context) FlushContext();
-        else if (_spaces.Find(space => space.Context == context) is { } other) FlushOther(other);
-    }
-
-    /// <summary>CR3 is loaded: global pages stay, and if it says so those of the context that it names (Intel SDM vol. 3, 5.10.4.1).</summary>
-    /// <param name="context">Its process-context identifier; 0 without.</param>
-    /// <param name="keeps">The context's pages stay.</param>
-    public void EnterContext(int context, bool keeps)
-    {
-        if (context == _space.Context)
-        {
-            if (!keeps) FlushContext();
-        }
-        else
-        {
-            FlushSupervisor();
-            ForgetLocalSlots();
-            Switch(SpaceOf(context));
-            if (!keeps) FlushContext();
-        }
-
-        if (_spaces.Count == 1) _large.Clear();
-        else if (_large.Count > MostLargePages) Flush();
-    }
-
-    private UserSpace SpaceOf(int context)
-    {
-        if (_spaces.Find(space => space.Context == context) is { } found) return found;
-        UserSpace? next = _spaces.Find(space => space.Context == UserSpace.Nobody);
-        if (next is null && _spaces.Count < MostSpaces)
-        {
-            _spaces.Add(next = new UserSpace { Generation = ++_lastGeneration });
-            if (_entries != TlbEntry.Fewest) next.Grow(_entries);
-        }
-
-        next ??= _spaces.MinBy(space => space == _space ? long.MaxValue : space.LastSwitch)!;
-        if (next != _space) FlushOther(next);
-        next.Context = context;
-        return next;
-    }
-
-    /// <summary>From now on another context's user pages are those in the tables.</summary>
-    private void Switch(UserSpace next)
-    {
-        if (next == _space) return;
-        (_space.Generation, _space.CrowdedOut, _space.LastLocal) = (_generations[1], _crowdedOut[1], _localSlots.Last);
-        Take(next);
-        (_generations[1], _crowdedOut[1], _localSlots.Last) = (next.Generation, next.CrowdedOut, next.LastLocal);
-        next.LastSwitch = ++_switches;
-        _cpu.Head.Generation = (uint)Generation;
-        _cpu.UseTables();
-    }
-
-    private void Take(UserSpace space)
-    {
-        const int user = (int)TlbView.User;
-        (_space, _read[user], _write[user], _guarded[user], _marks[user], _fetch[1]) = (space, space.Read, space.Write, space.Guarded, space.Marks, space.Fetch);
-    }
-
-    /// <summary>A context that is not the running one loses all its pages.</summary>
-    private void FlushOther(UserSpace space)
-    {
-        space.Flush();
-        (space.Generation, space.CrowdedOut) = (++_lastGeneration, false);
-    }
-
-    private void FlushContext()
-    {
-        const int user = (int)TlbView.User;
-        foreach (TlbTable table in (ReadOnlySpan<TlbTable>)[_read[user], _write[user], _guarded[user], _marks[user]]) table.FlushLocal();
-        if (_fetch[1].FlushLocal() || _crowdedOut[1]) NextGeneration(1);
-        FlushSupervisor();
-        ForgetLocalSlots();
-        _localSlots.Last = 0;
-    }
-
-    /// <summary>What supervisors know of pages that are not global: all contexts have that in the same tables, so it does not stay.</summary>
-    private void FlushSupervisor()
-    {
-        foreach (TlbView view in (ReadOnlySpan<TlbView>)[TlbView.Supervisor, TlbView.SupervisorOnly, TlbView.Checked])
-            foreach (TlbTable table in (ReadOnlySpan<TlbTable>)[_read[(int)view], _write[(int)view], _guarded[(int)view], _marks[(int)view]]) table.FlushLocal();
-        if (_fetch[0].FlushLocal() || _crowdedOut[0]) NextGeneration(0);
-    }
-
-    /// <summary>INVLPG: forgets the page, all of it if it is a large one (Intel SDM vol. 3, 5.10.4.1).</summary>
-    public void FlushPage(ulong linear)
-    {
-        FlushPages(linear, RamBlock.PageBits);
-        bool all = linear >= _lowestGlobal;
-        foreach (int bits in LargePage.Sizes)
-        {
-            var page = new LargePage(linear >> bits, bits);
-            if (!_large.Remove(page) & !_largeGlobal.Remove(page)) continue;
-            FlushPages(linear, bits);
-            all = true;
-        }
-
-        if (all) ForgetSlots();
-        else ForgetLocalSlots();
-    }
-
-    private void FlushPages(ulong linear, int bits)
-    {
-        foreach (TlbTable table in _read) table.FlushPages(linear, bits);
-        foreach (TlbTable table in _write) table.FlushPages(linear, bits);
-        foreach (TlbTable table in _guarded) table.FlushPages(linear, bits);
-        foreach (TlbTable table in _marks) table.FlushPages(linear, bits);
-        for (var user = 0; user < _fetch.Length; user++)
-            if (_fetch[user].FlushPages(linear, bits) || _crowdedOut[user]) NextGeneration(user);
-        foreach (UserSpace space in _spaces)
-            if (space != _space && (space.FlushPages(linear, bits) || space.CrowdedOut)) (space.Generation, space.CrowdedOut) = (++_lastGeneration, false);
-    }
-
-    /// <summary>A page of host memory got code: from now on its writes come here.</summary>
-    public void ProtectPage(nint host)
-    {
-        if (!_protected.Add(host)) return;
-        foreach (TlbTable table in _write) table.FlushHost(host);
-        foreach (UserSpace space in _spaces)
-            if (space != _space) space.Write.FlushHost(host);
-        ForgetSlots();
-    }
-
-    /// <summary>Tells a RAM block which of its pages may have been written, and asks anew for each.</summary>
-    public void CollectDirty(RamBlock block)
-    {
-        foreach (TlbTable table in (TlbTable[])[.. _write, .. _guarded, .. OtherSpaces.SelectMany(space => (TlbTable[])[space.Write, space.Guarded])])
-            table.Take(block.HostAddress, block.Length, host => block.MarkDirty((ulong)(host - block.HostAddress), RamBlock.PageSize));
-        ForgetSlots();
-    }
-
-    public void Dispose()
-    {
-        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write, .. _guarded, .. _marks, .. _fetch]) table.Dispose();
-        foreach (UserSpace space in OtherSpaces) space.Dispose();
-    }
+    public void Dispose() => Tables.Dispose();
 
     /// <summary>Where the physical address that a debugger's walk or an access gives leads.</summary>
     public bool TryTranslate(ulong linear, out ulong physical)
     {
-        var memory = new Tables(this);
+        var memory = new PageTables(this);
         return Paging.Translate(ref memory, Registers(), linear, new PageAccess(false, false, false, Probe: true), out physical, out _, out _);
-    }
-
-    private int User => _cpu.Cpl == 3 ? 1 : 0;
-
-    private void ForgetLocalSlots()
-    {
-        if (!_localSlots.Forget()) ForgetSlots();
-    }
-
-    private void ForgetSlots()
-    {
-        _localSlots.Clear();
-        _slots.Forget();
-        _cpu.Head.Salt = _slots.SaltOf(_shown);
-    }
-
-    private IEnumerable<UserSpace> OtherSpaces => _spaces.Where(space => space != _space);
-
-    private void NextGeneration(int user)
-    {
-        if (user != 0) _generations[user] = ++_lastGeneration;
-        else if ((uint)++_generations[user] == 0) _generations[user]++; // a jump's key of 0 is nobody's
-        _crowdedOut[user] = false;
-        _cpu.Head.Generation = (uint)Generation;
     }
 
     private bool Check(ulong linear, int size, SegmentRegister segment)
@@ -479,7 +259,7 @@ internal sealed unsafe class Mmu : IDisposable
     private bool Find(ulong linear, int length, bool write, TlbView view, out Part part)
     {
         ulong page = linear & ~PageMask;
-        nint host = (write ? _write : _read)[(int)view].Find(page);
+        nint host = write ? Tables.FindWrite(view, page) : Tables.FindRead(view, page);
         if (host != 0)
         {
             part = new Part { Host = (byte*)host + (linear & PageMask), Length = length };
@@ -493,41 +273,29 @@ internal sealed unsafe class Mmu : IDisposable
         part = PartAt(physical, length);
         if (part.Host == null) return true;
         byte* start = part.Host - (linear & PageMask);
-        if (!write) Insert(_read, view, page, (nint)start);
+        if (!write) Tables.InsertRead(view, page, (nint)start, _page.Global);
         else if (part.Pages is { } pages)
         {
             pages.Block.MarkDirty(part.Offset, 1);
             ulong number = part.Offset >> RamBlock.PageBits;
             if (pages.HasCode(number))
             {
-                _guarded[(int)view].Insert(page, (nint)start, _page.Global);
-                _marks[(int)view].Insert(page, (nint)Unsafe.AsPointer(ref pages.MarksOf(number)), _page.Global);
+                Tables.InsertGuarded(view, page, (nint)start, (nint)Unsafe.AsPointer(ref pages.MarksOf(number)), _page.Global);
                 return true;
             }
 
-            if (pages.HasHadCode(number)) _protected.Remove((nint)start);
-            Insert(_write, view, page, (nint)start);
+            Tables.InsertWrite(view, page, (nint)start, _page.Global, pages.HasHadCode(number));
             part.Pages = null; // a plain page
         }
 
         return true;
     }
 
-    /// <summary>A page of data. Tables that have become too small grow.</summary>
-    private void Insert(TlbTable[] tables, TlbView view, ulong page, nint host)
-    {
-        if (!tables[(int)view].Insert(page, host, _page.Global) || !tables[(int)view].IsCrowded || _entries == TlbEntry.Most) return;
-        _entries *= Growth;
-        foreach (TlbTable table in (TlbTable[])[.. _read, .. _write]) table.Grow(_entries);
-        foreach (UserSpace space in OtherSpaces) space.Grow(_entries);
-        _cpu.UseTables();
-    }
-
     /// <summary>A page that has code, or had some a moment ago, and is written again.</summary>
     private bool FindGuarded(ulong linear, int length, TlbView view, out Part part)
     {
         part = default;
-        nint host = _guarded[(int)view].Find(linear & ~PageMask);
+        nint host = Tables.FindGuarded(view, linear & ~PageMask);
         if (host == 0 || _cpu.Accelerator.FindPages(host) is not { } pages) return false;
         ulong offset = (ulong)(host - pages.Block.HostAddress) + (linear & PageMask);
         if (!pages.HasCode(offset >> RamBlock.PageBits) && ++_believed > Patience)
@@ -544,24 +312,15 @@ internal sealed unsafe class Mmu : IDisposable
 
     private bool Translate(ulong linear, in PageAccess access, out ulong physical)
     {
-        var memory = new Tables(this);
+        var memory = new PageTables(this);
         if (Paging.Translate(ref memory, Registers(), linear, in access, out physical, out _page, out PageFaultCode code))
         {
-            Note(linear, in _page);
+            Tables.Expect(linear, in _page);
             return true;
         }
 
         _cpu.State.Cr2 = linear;
         return _cpu.Refuse(ExceptionVector.PageFault, (uint)code);
-    }
-
-    /// <summary>A page comes into the TLB.</summary>
-    private void Note(ulong linear, in PageKind page)
-    {
-        ulong inside = ulong.MaxValue >> (64 - page.Bits);
-        if (page.Global) _lowestGlobal = Math.Min(_lowestGlobal, linear & ~inside);
-        else _localSlots.Add(linear | inside);
-        if (LargePage.Sizes.Contains(page.Bits)) (page.Global ? _largeGlobal : _large).Add(new LargePage(linear >> page.Bits, page.Bits));
     }
 
     private PagingRegisters Registers()
@@ -643,7 +402,7 @@ internal sealed unsafe class Mmu : IDisposable
         if (part.Pages is not { } pages) return;
         pages.Block.MarkDirty(part.Offset, length);
         Interlocked.MemoryBarrier(); // against a processor that marks the page and then reads it
-        if (!pages.IsMarked(part.Offset, length) || _cpu.Accelerator.Spares((nint)part.Host, length)) return;
+        if (!pages.IsMarked(part.Offset, length) || _cpu.Accelerator.TrySpare((nint)part.Host, length)) return;
         if (pages.Take(part.Offset, length)) _cpu.Accelerator.CodeWritten(pages, part.Offset, length, _cpu);
     }
 
@@ -681,18 +440,12 @@ internal sealed unsafe class Mmu : IDisposable
         public byte* Host;
     }
 
-    /// <summary>A page of 2 or 4 MiB or 1 GiB, whose pieces are in the tables one by one.</summary>
-    private readonly record struct LargePage(ulong Number, int Bits)
-    {
-        public static ReadOnlySpan<int> Sizes => [21, 22, 30];
-    }
-
     /// <summary>The page tables, as the walk reaches them.</summary>
-    private readonly ref struct Tables(Mmu mmu) : IPhysicalMemory
+    private readonly ref struct PageTables(Mmu mmu) : IPhysicalMemory
     {
         public ulong Read(ulong address, int size)
         {
-            ref TablePage page = ref mmu._tables[address >> RamBlock.PageBits & (TablePage.Count - 1)];
+            ref TablePage page = ref mmu._tablePages[address >> RamBlock.PageBits & (TablePage.Count - 1)];
             if (page.Host == null || page.Address != (address & ~PageMask)) mmu.FindTable(address & ~PageMask, ref page);
             byte* entry = page.Host + (address & PageMask);
             if (page.Host != null) return size == 8 ? *(ulong*)entry : *(uint*)entry;

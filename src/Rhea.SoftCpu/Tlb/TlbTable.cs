@@ -2,15 +2,15 @@ using System.Runtime.InteropServices;
 
 namespace Rhea.SoftCpu.Tlb;
 
-/// <summary>The entries for one kind of access by one kind of code, and a list of those in use, so that a flush costs what was filled.</summary>
+/// <summary>The entries for one kind of access by one kind of code, and lists of those in use, so that a flush costs what it forgets.</summary>
 /// <remarks>UNSAFE: unmanaged memory that handlers and generated code index. SAFETY: an index is always masked to the table's size.</remarks>
 internal sealed unsafe class TlbTable : IDisposable
 {
     private TlbEntry* _entries;
     private int _last; // index
-    private int[] _used = [];
     private bool[] _global = [];
-    private int _count, _replaced;
+    private readonly List<int> _locals = [], _globals = []; // where entries are, and maybe were; an entry that has changed its kind is in both
+    private int _replaced;
 
     public TlbTable() => Allocate(TlbEntry.Fewest);
 
@@ -25,12 +25,7 @@ internal sealed unsafe class TlbTable : IDisposable
         int index = IndexOf(page);
         ref TlbEntry entry = ref _entries[index];
         bool free = entry.Tag == Empty(index), replaces = !free && entry.Tag != ~page;
-        if (free)
-        {
-            if (_count == _used.Length) Compact();
-            _used[_count++] = index;
-        }
-
+        if (free || _global[index] != global) List(index, global);
         entry = new TlbEntry { Tag = ~page, Host = host };
         _global[index] = global;
         if (replaces) _replaced++;
@@ -57,29 +52,26 @@ internal sealed unsafe class TlbTable : IDisposable
 
     public void Flush()
     {
-        for (var i = 0; i < _count; i++) Clear(_used[i]);
-        (_count, _replaced) = (0, 0);
+        foreach (int index in _locals) Clear(index);
+        foreach (int index in _globals) Clear(index);
+        _locals.Clear();
+        _globals.Clear();
+        _replaced = 0;
     }
 
     /// <summary>Forgets all but global pages; true when there were others.</summary>
     public bool FlushLocal()
     {
-        int kept = 0;
         var found = false;
-        for (var i = 0; i < _count; i++)
+        foreach (int index in _locals)
         {
-            int index = _used[i];
-            if (_global[index])
-            {
-                _used[kept++] = index;
-                continue;
-            }
-
+            if (_global[index]) continue;
             found |= _entries[index].Tag != Empty(index);
             Clear(index);
         }
 
-        (_count, _replaced) = (kept, 0);
+        _locals.Clear();
+        _replaced = 0;
         return found;
     }
 
@@ -92,7 +84,7 @@ internal sealed unsafe class TlbTable : IDisposable
         {
             int index = IndexOf(first + ((ulong)i << 12));
             if (_entries[index].Tag == Empty(index) || (~_entries[index].Tag ^ linear) >> bits != 0) continue;
-            Clear(index); // it stays in the list until the next flush
+            Clear(index); // it stays in its list until the next flush
             found = true;
         }
 
@@ -102,24 +94,22 @@ internal sealed unsafe class TlbTable : IDisposable
     /// <summary>Forgets a page of host memory under all its linear addresses.</summary>
     public void FlushHost(nint host)
     {
-        for (var i = 0; i < _count; i++)
-        {
-            int index = _used[i];
-            ref TlbEntry entry = ref _entries[index];
-            if (entry.Host == host && entry.Tag != Empty(index)) Clear(index);
-        }
+        foreach (List<int> list in (ReadOnlySpan<List<int>>)[_locals, _globals])
+            foreach (int index in list)
+                if (_entries[index].Host == host && _entries[index].Tag != Empty(index)) Clear(index);
     }
 
     /// <summary>Forgets the pages of a stretch of host memory, and calls back with each.</summary>
     public void Take(nint start, ulong length, Action<nint> page)
     {
-        for (var i = 0; i < _count; i++)
+        foreach (List<int> list in (ReadOnlySpan<List<int>>)[_locals, _globals])
         {
-            int index = _used[i];
-            ref TlbEntry entry = ref _entries[index];
-            if (entry.Tag == Empty(index) || (ulong)(entry.Host - start) >= length) continue;
-            page(entry.Host);
-            Clear(index);
+            foreach (int index in list)
+            {
+                if (_entries[index].Tag == Empty(index) || (ulong)(_entries[index].Host - start) >= length) continue;
+                page(_entries[index].Host);
+                Clear(index);
+            }
         }
     }
 
@@ -131,7 +121,9 @@ internal sealed unsafe class TlbTable : IDisposable
     private void Allocate(int entries)
     {
         _entries = (TlbEntry*)NativeMemory.AllocZeroed((nuint)entries, (nuint)sizeof(TlbEntry));
-        (_last, _used, _global, _count, _replaced) = (entries - 1, new int[entries], new bool[entries], 0, 0);
+        (_last, _global, _replaced) = (entries - 1, new bool[entries], 0);
+        _locals.Clear();
+        _globals.Clear();
         Clear(_last);
     }
 
@@ -141,12 +133,17 @@ internal sealed unsafe class TlbTable : IDisposable
 
     private void Clear(int index) => _entries[index].Tag = Empty(index);
 
-    /// <summary>Pages flushed one by one left their places in the list; the same entry may be in it more than once.</summary>
-    private void Compact()
+    /// <summary>Notes where an entry is. Pages flushed one by one, and entries that have changed their kind, have left their places in the lists.</summary>
+    private void List(int index, bool global)
     {
-        _count = 0;
-        for (var i = 0; i <= _last; i++)
-            if (_entries[i].Tag != Empty(i)) _used[_count++] = i;
-        if (_count == _used.Length) Flush();
+        if ((global ? _globals : _locals).Count > _last)
+        {
+            _locals.Clear();
+            _globals.Clear();
+            for (var i = 0; i <= _last; i++)
+                if (_entries[i].Tag != Empty(i)) (_global[i] ? _globals : _locals).Add(i);
+        }
+
+        (global ? _globals : _locals).Add(index);
     }
 }

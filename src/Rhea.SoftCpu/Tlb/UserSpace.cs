@@ -23,7 +23,7 @@ internal sealed class UserSpace : IDisposable
 
     public TlbTable Fetch { get; } = new();
 
-    /// <summary>See <see cref="Mmu.Generation"/>; as of the last switch to another.</summary>
+    /// <summary>See <see cref="TlbTables.Generation"/>; as of the last switch to another.</summary>
     public ulong Generation { get; set; }
 
     /// <summary>A code page that this generation has found is in the table no more; as of the last switch to another.</summary>

@@ -38,12 +38,7 @@ internal sealed class BitManipulationInstruction(Site site, MemoryAccess memory)
         int third = NoRegister;
         if (form.ThirdGeneral >= 0) third = thirdPlace is null ? HostOf(NumberOf(form.ThirdGeneral, in op)) : WritesBoth(form) && thirdPlace != result ? Address : Temporary;
         if (thirdPlace is { } source && !WritesThird(form)) _code.Load(third, in source);
-        VexFields vex = form.Vex!.Value;
-        _code.Vex(register, place?.Index ?? -1, place?.Base ?? other, form.Map, vex.W, third, vex.L, form.Prefix);
-        _code.Byte(form.Opcode);
-        if (place is { } memoryOperand) _code.ModRm(register, in memoryOperand);
-        else _code.ModRm(register, other);
-        if (form.Immediate == 1) _code.Byte((int)op.Immediate);
+        PlainInstruction.EncodeVex(_code, form, in op, register, third, other, place);
         if (thirdPlace is { } low && WritesThird(form)) _code.Store(in low, third);
         if (result is { } high) _code.Store(in high, register);
         if (form.Writes != 0) site.Flags.Changed();

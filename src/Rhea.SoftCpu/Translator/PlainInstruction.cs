@@ -312,9 +312,10 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     private void Encode(HostForm form, in Op op, in Operands operands)
     {
-        if (form.Vex is { } vex)
+        if (form.Vex is not null)
         {
-            EncodeVex(form, vex, in op, in operands);
+            bool any = form.Register >= 0 || form.Other >= 0;
+            EncodeVex(_code, form, in op, any ? operands.Register : 0, Vector(form.Third, in op), any ? operands.Other : 0, operands.Memory);
             return;
         }
 
@@ -335,16 +336,23 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         else if (form.Immediate == 4) _code.Int32((int)op.Immediate);
     }
 
-    private void EncodeVex(HostForm form, VexFields vex, in Op op, in Operands operands)
+    /// <summary>Emits an instruction that has a VEX prefix.</summary>
+    /// <param name="code">Where to.</param>
+    /// <param name="form">Its form.</param>
+    /// <param name="op">Has its immediate, and its fourth operand.</param>
+    /// <param name="register">What is in ModRM's register field.</param>
+    /// <param name="third">What is in the prefix; 0 for nothing.</param>
+    /// <param name="other">The register in ModRM's other field, if there is no <paramref name="place"/>.</param>
+    /// <param name="place">The memory in its other field.</param>
+    public static void EncodeVex(Emitter code, HostForm form, in Op op, int register, int third, int other, HostAddress? place)
     {
-        bool hasOperands = form.Register >= 0 || form.Other >= 0;
-        int register = hasOperands ? operands.Register : 0;
-        _code.Vex(register, operands.Memory?.Index ?? -1, operands.Memory?.Base ?? (hasOperands ? operands.Other : 0), form.Map, vex.W, Vector(form.Third, in op), vex.L, form.Prefix);
-        _code.Byte(form.Opcode);
-        if (operands.Memory is { } place) _code.ModRm(register, in place);
-        else if (hasOperands) _code.ModRm(register, operands.Other);
-        if (form.Fourth >= 0) _code.Byte(Vector(form.Fourth, in op) << 4);
-        else if (form.Immediate == 1) _code.Byte((int)op.Immediate);
+        VexFields vex = form.Vex!.Value;
+        code.Vex(register, place?.Index ?? -1, place?.Base ?? other, form.Map, vex.W, third, vex.L, form.Prefix);
+        code.Byte(form.Opcode);
+        if (place is { } memory) code.ModRm(register, in memory);
+        else if (form.Register >= 0 || form.Other >= 0) code.ModRm(register, other);
+        if (form.Fourth >= 0) code.Byte(Vector(form.Fourth, in op) << 4);
+        else if (form.Immediate == 1) code.Byte((int)op.Immediate);
     }
 
     /// <summary>The number of a vector register that is an operand; 0 for none.</summary>

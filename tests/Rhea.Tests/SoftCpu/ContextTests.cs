@@ -52,6 +52,40 @@ public class ContextTests
         }
     }
 
+    /// <summary>Pieces of a large page that stayed over a load of CR3 go with it.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_large_page_that_stayed_goes_as_a_whole(int warmth)
+    {
+        const ulong entry = 0x1_2008, large = 0x87;
+        using CpuBench bench = Start(warmth, (code, _) =>
+        {
+            Label read = code.CreateLabel(), done = code.CreateLabel();
+            for (var i = 0; i < 3; i++) code.call(read);
+            code.mov(r8, rdx);
+            Enter(code, First | Keep);
+            code.mov(__qword_ptr[entry], (int)(0x40_0000 | large));
+            Call(code, Page);
+            code.call(read);
+            code.mov(r10, rdx);
+            code.jmp(done);
+            code.Label(ref read);
+            code.mov(rdx, __qword_ptr[0x20_1000]);
+            code.mov(r9, __qword_ptr[0x3F_F000]);
+            code.ret();
+            code.Label(ref done);
+        });
+        bench.Memory.Write(entry, 0x20_0000 | large);
+        bench.Memory.Write(0x20_1000, 1UL);
+        bench.Memory.Write(0x40_1000, 2UL);
+        bench.Memory.Write(Descriptor, 1UL);
+        bench.Memory.Write(Descriptor + 8, 0x3F_F000UL);
+
+        Assert.Equal(VcpuStop.Halted, bench.Run());
+        Assert.Equal((1UL, 2UL), (bench.State.General[8], bench.State.General[10]));
+    }
+
     /// <summary>More contexts than there are tables: each still finds its own page, its own code and its own large tables.</summary>
     [Theory]
     [InlineData(0)]
