@@ -41,13 +41,14 @@ internal sealed unsafe class BlockCache : IDisposable
     public Block* Find()
     {
         ulong linear = _cpu.LinearIp;
-        ulong key = _cpu.Mmu.Tables.Generation << 16 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x8000u : 0);
         JumpEntry* entry = _jumps + ((linear ^ linear >> JumpBits) & ((1 << JumpBits) - 1));
-        if (entry->Linear == linear && entry->Key == key && !entry->Block->Dead) return entry->Block;
+        if (entry->Linear == linear && entry->Key == Key && !entry->Block->Dead) return entry->Block;
         Block* block = FindSlow(linear, out bool lasts);
-        if (block != null && lasts) *entry = new JumpEntry { Linear = linear, Block = block, Key = key };
+        if (block != null && lasts) *entry = new JumpEntry { Linear = linear, Block = block, Key = Key };
         return block;
     }
+
+    private ulong Key => _cpu.Mmu.Tables.Generation << 16 | (uint)_cpu.BlockMode | (_cpu.Cpl == 3 ? 0x8000u : 0);
 
     /// <summary>Drops every block that has one of these bytes; the running one ends before its next instruction.</summary>
     public void Invalidate(nint host, int length)

@@ -532,7 +532,7 @@ internal sealed unsafe class Cpu : IDisposable
         if (!RealSegments && (state.Cr0 & Cr0.TaskSwitched) == 0 && (state.Cr4 & Cr4.OsXsave) != 0 && (state.Xcr0 & Vex.AvxState) == Vex.AvxState) mode |= BlockMode.WideVectors;
         BlockMode = mode;
         (_head->Mode, _head->Level, _head->Generation) = (mode, (byte)Cpl, (uint)Mmu.Tables.Generation);
-        (_head->FetchTable, _head->TargetMode, _head->TimeDenied) = (Mmu.Tables.FetchTable, Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
+        (_head->TargetMode, _head->TimeDenied) = (Targets.ModeOf(mode), Cpl != 0 && (state.Cr4 & Cr4.TimeStampDisable) != 0);
         SelectView();
     }
 
@@ -579,7 +579,8 @@ internal sealed unsafe class Cpu : IDisposable
         _write = (TlbEntry*)tables.Write;
         _pages = (ulong)tables.Entries - 1;
         _head->TableMask = _pages << TlbEntry.SizeBits;
-        (_head->ReadTable, _head->WriteTable, _head->GuardedTable, _head->MarksTable, _head->Salt) = (tables.Read, tables.Write, tables.Guarded, tables.Marks, tables.Salt);
+        (_head->ReadTable, _head->WriteTable, _head->GuardedTable, _head->MarksTable) = (tables.Read, tables.Write, tables.Guarded, tables.Marks);
+        (_head->FetchTable, _head->Salt) = (tables.Fetch, tables.Salt);
     }
 
     /// <summary>No jump knows any more where it led last.</summary>

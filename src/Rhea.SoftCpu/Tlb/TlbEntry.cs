@@ -32,8 +32,9 @@ internal struct TlbEntry
 /// <param name="Entries">How many these two have.</param>
 /// <param name="Guarded">Of those for writing to pages with code.</param>
 /// <param name="Marks">Of those that tell where it is marked which bytes of these pages are code.</param>
+/// <param name="Fetch">Of those for code.</param>
 /// <param name="Salt">See <see cref="AccessSlots"/>.</param>
-internal readonly record struct TlbSelection(nint Read, nint Write, int Entries, nint Guarded, nint Marks, ulong Salt);
+internal readonly record struct TlbSelection(nint Read, nint Write, int Entries, nint Guarded, nint Marks, nint Fetch, ulong Salt);
 
 /// <summary>Who accesses: each has entries of its own, so that changing from one to the other flushes nothing.</summary>
 internal enum TlbView
