@@ -8,7 +8,7 @@ internal sealed unsafe class TlbTable : IDisposable
 {
     private TlbEntry* _entries;
     private int _last; // index
-    private bool[] _global = [];
+    private bool* _global; // by index
     private readonly List<int> _locals = [], _globals = []; // where entries are, and maybe were; an entry that has changed its kind is in both
     private int _replaced;
 
@@ -36,11 +36,13 @@ internal sealed unsafe class TlbTable : IDisposable
     public void Grow(int entries)
     {
         TlbEntry* smaller = _entries;
-        (int last, bool[] global) = (_last, _global);
+        bool* global = _global;
+        int last = _last;
         Allocate(entries);
         for (var i = 0; i <= last; i++)
             if (smaller[i].Tag != (i == last ? LastPage : 0)) Insert(~smaller[i].Tag, smaller[i].Host, global[i]);
         NativeMemory.Free(smaller);
+        NativeMemory.Free(global);
     }
 
     /// <summary>The host page behind a linear page; 0 when it is not here.</summary>
@@ -113,7 +115,11 @@ internal sealed unsafe class TlbTable : IDisposable
         }
     }
 
-    public void Dispose() => NativeMemory.Free(_entries);
+    public void Dispose()
+    {
+        NativeMemory.Free(_entries);
+        NativeMemory.Free(_global);
+    }
 
     /// <summary>The tag in the last entry that stands for nothing.</summary>
     private const ulong LastPage = 0x1000;
@@ -121,7 +127,8 @@ internal sealed unsafe class TlbTable : IDisposable
     private void Allocate(int entries)
     {
         _entries = (TlbEntry*)NativeMemory.AllocZeroed((nuint)entries, (nuint)sizeof(TlbEntry));
-        (_last, _global, _replaced) = (entries - 1, new bool[entries], 0);
+        _global = (bool*)NativeMemory.AllocZeroed((nuint)entries);
+        (_last, _replaced) = (entries - 1, 0);
         _locals.Clear();
         _globals.Clear();
         Clear(_last);
