@@ -1,5 +1,6 @@
 using Iced.Intel;
 using Rhea.Core.Cpu;
+using Rhea.Core.Memory;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -180,6 +181,32 @@ public class ContextTests
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal(0x29CUL, bench.State.General[11]); // 1234 octal
+    }
+
+    /// <summary>The reader of a bitmap takes its bits while the context that has written is not the running one.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-1)]
+    public void A_page_that_a_context_writes_again_is_told_again(int warmth)
+    {
+        using CpuBench bench = Start(warmth, (code, _) =>
+        {
+            Label again = code.CreateLabel();
+            code.Label(ref again);
+            Enter(code, First | Keep);
+            code.mov(__qword_ptr[0x8010], rax);
+            Enter(code, Second | Keep);
+            code.jmp(again);
+        });
+        DirtyBitmap written = bench.Ram.Track(DirtyReader.Display);
+        for (var i = 0; i < 5; i++)
+        {
+            var pages = new List<ulong>();
+            bench.Run(100);
+            written.Take(pages.Add);
+
+            Assert.Contains(8UL, pages);
+        }
     }
 
     private static void Enter(Assembler code, ulong root)
