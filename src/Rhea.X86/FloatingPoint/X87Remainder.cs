@@ -12,8 +12,10 @@ public static class X87Remainder
     {
         if (X87Arithmetic.TakeSpecial(a, b, ref environment, out Float80 special)) return new(special, 0, false);
         if (a.Class == FloatClass.Infinity || b.Class == FloatClass.Zero) return new(X87Arithmetic.Invalid(ref environment), 0, false);
-        if (a.Class == FloatClass.Zero || b.Class == FloatClass.Infinity) return new(a, 0, false);
-        Unpacked dividend = a.Unpack(), divisor = b.Unpack();
+        if (a.Class == FloatClass.Zero) return new(a, 0, false);
+        Unpacked dividend = a.Unpack();
+        if (b.Class == FloatClass.Infinity) return new(X87Arithmetic.Pack(dividend, ref environment), 0, false);
+        Unpacked divisor = b.Unpack();
         int distance = dividend.Exponent - divisor.Exponent;
         if (distance >= 64) return Reduce(dividend, divisor, distance, ref environment);
         if (distance < (nearest ? -1 : 0)) return new(X87Arithmetic.Pack(dividend, ref environment), 0, false);
