@@ -87,6 +87,7 @@ boot() {
       say "it ended before the job began"
       cat "$work/qemu" >&2
       look
+      [ $attempt != 3 ] || exit 125
     elif within end "$limit"; then
       break
     else

@@ -9,6 +9,10 @@ internal sealed class TlbContext : IDisposable
     /// <summary>In <see cref="Fetch"/>: who runs the code.</summary>
     public const int Supervisors = 0, Users = 1;
 
+    private readonly TlbTable[] _data;
+
+    public TlbContext() => _data = [.. Read, .. Write, .. Guarded, .. Marks];
+
     /// <summary>Its process-context identifier.</summary>
     public int Identifier { get; set; } = Nobody;
 
@@ -44,21 +48,19 @@ internal sealed class TlbContext : IDisposable
 
     public void Grow(int entries)
     {
-        foreach (TlbTable[] tables in (ReadOnlySpan<TlbTable[]>)[Read, Write])
-            foreach (TlbTable table in tables) table.Grow(entries);
+        foreach (TlbTable table in (TlbTable[])[.. Read, .. Write]) table.Grow(entries);
     }
 
     public void Flush()
     {
-        foreach (TlbTable[] tables in (ReadOnlySpan<TlbTable[]>)[Read, Write, Guarded, Marks, Fetch])
-            foreach (TlbTable table in tables) table.Flush();
+        foreach (TlbTable table in _data) table.Flush();
+        foreach (TlbTable table in Fetch) table.Flush();
     }
 
     /// <summary>Forgets all but global pages; true when there were others with users' code.</summary>
     public bool FlushLocal()
     {
-        foreach (TlbTable[] tables in (ReadOnlySpan<TlbTable[]>)[Read, Write, Guarded, Marks])
-            foreach (TlbTable table in tables) table.FlushLocal();
+        foreach (TlbTable table in _data) table.FlushLocal();
         Fetch[Supervisors].FlushLocal();
         return Fetch[Users].FlushLocal();
     }
@@ -66,14 +68,13 @@ internal sealed class TlbContext : IDisposable
     /// <summary>Forgets the pages in a stretch of 2^<paramref name="bits"/> bytes around an address; says who had code there.</summary>
     public (bool Supervisors, bool Users) FlushPages(ulong linear, int bits)
     {
-        foreach (TlbTable[] tables in (ReadOnlySpan<TlbTable[]>)[Read, Write, Guarded, Marks])
-            foreach (TlbTable table in tables) table.FlushPages(linear, bits);
+        foreach (TlbTable table in _data) table.FlushPages(linear, bits);
         return (Fetch[Supervisors].FlushPages(linear, bits), Fetch[Users].FlushPages(linear, bits));
     }
 
     public void Dispose()
     {
-        foreach (TlbTable[] tables in (ReadOnlySpan<TlbTable[]>)[Read, Write, Guarded, Marks, Fetch])
-            foreach (TlbTable table in tables) table.Dispose();
+        foreach (TlbTable table in _data) table.Dispose();
+        foreach (TlbTable table in Fetch) table.Dispose();
     }
 }

@@ -312,10 +312,10 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
 
     private void Encode(HostForm form, in Op op, in Operands operands)
     {
+        bool hasOperands = form.Register >= 0 || form.Other >= 0;
         if (form.Vex is not null)
         {
-            bool any = form.Register >= 0 || form.Other >= 0;
-            EncodeVex(_code, form, in op, any ? operands.Register : 0, Vector(form.Third, in op), any ? operands.Other : 0, operands.Memory);
+            EncodeVex(_code, form, in op, hasOperands ? operands.Register : 0, Vector(form.Third, in op), hasOperands ? operands.Other : 0, operands.Memory);
             return;
         }
 
@@ -324,7 +324,6 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
         if (form.Size == 16) _code.Byte(0x66);
         if (form.Prefix != 0) _code.Byte(form.Prefix);
         bool low = IsLowOfFour(form.RegisterSize, form.Register, register, in op) || (operands.Memory is null && IsLowOfFour(form.OtherSize, form.Other, operands.Other, in op));
-        bool hasOperands = form.Register >= 0 || form.Other >= 0;
         _code.Rex(form.Size == 64, hasOperands ? register : 0, operands.Memory?.Index ?? -1, operands.Memory?.Base ?? (hasOperands ? operands.Other : 0), low);
         if (form.Map != 0) _code.Byte(0x0F);
         if (form.Map > 1) _code.Byte(form.Map == 2 ? 0x38 : 0x3A);

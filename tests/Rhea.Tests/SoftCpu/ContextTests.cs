@@ -142,13 +142,7 @@ public class ContextTests
             code.jnz(again);
         });
         foreach ((ulong page, int value) in (ReadOnlySpan<(ulong, int)>)[(0x8000, 1), (0xA000, 2)])
-        {
-            bench.Assemble(64, page + 0x800, code =>
-            {
-                code.mov(edx, value);
-                code.ret();
-            });
-        }
+            bench.AssembleNumber(page + 0x800, value);
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal(0x6666UL, bench.State.General[11]);
@@ -265,9 +259,8 @@ public class ContextTests
         {
             ref CpuState state = ref registers.State;
             (state.Cr4, state.Cr3) = (state.Cr4 | Pcid, First);
-            state.Tr = new Segment { Base = 0x3000, Limit = 0x67, Flags = 0x8B00, Selector = 0x40 };
-            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
-            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
+            state.Tr = CpuBench.TaskState;
+            CpuBench.EnterUser64(ref state);
         });
         return bench;
     }

@@ -6,6 +6,7 @@ using Rhea.Core.Memory;
 using Rhea.Host;
 using Rhea.SoftCpu;
 using Rhea.X86.Cpuid;
+using static Iced.Intel.AssemblerRegisters;
 
 namespace Rhea.Tests.SoftCpu;
 
@@ -86,6 +87,23 @@ internal sealed class CpuBench : IMachineBus, IDisposable
 
     /// <summary>Puts code at an address, as assembled by the callback.</summary>
     public void Assemble(int bits, ulong address, Action<Assembler> code) => Memory.Write(address, Bytes(bits, address, code));
+
+    /// <summary>Puts a function in 64-bit code at an address that returns a number in EDX.</summary>
+    public void AssembleNumber(ulong address, int number) => Assemble(64, address, code =>
+    {
+        code.mov(edx, number);
+        code.ret();
+    });
+
+    /// <summary>What TR holds for a task state segment at 3000h.</summary>
+    public static Segment TaskState => new() { Selector = 0x40, Base = 0x3000, Limit = 0x67, Flags = 0x8B00 };
+
+    /// <summary>The code and the stack segment become a user's, in 64-bit code.</summary>
+    public static void EnterUser64(ref CpuState state)
+    {
+        state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
+        state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
+    }
 
     public static byte[] Bytes(int bits, ulong address, Action<Assembler> code)
     {

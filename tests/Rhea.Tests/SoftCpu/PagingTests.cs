@@ -62,12 +62,11 @@ public class PagingTests
             state.Cr0 = (state.Cr0 & ~WriteProtect) | cr0;
             state.Cr4 |= cr4;
             state.Rflags = flags;
-            state.Tr = new Segment { Base = 0x3000, Limit = 0x67, Flags = 0x8B00, Selector = 0x40 };
+            state.Tr = CpuBench.TaskState;
             for (ulong page = 0; page < 9; page++) // the code and its stack belong to whoever runs it, tables and handler to the supervisor
                 bench.Memory.Write(0x1_3000 + (page * 8), (page << 12) | (user && page >= 7 ? 7UL : 3));
             if (!user) return;
-            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
-            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
+            CpuBench.EnterUser64(ref state);
         });
 
         bench.Run(budget: 20);

@@ -149,8 +149,7 @@ public class ProtectedModeTests
         {
             ref CpuState state = ref registers.State;
             (state.Star, state.Lstar, state.Fmask) = (0x0018_0028_0000_0000, 0x7100, 0x200);
-            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
-            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
+            CpuBench.EnterUser64(ref state);
             state.Rflags = 0x202;
         });
         bench.Assemble(64, 0x7000, code => code.syscall());

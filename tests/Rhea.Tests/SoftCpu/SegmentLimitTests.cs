@@ -231,7 +231,7 @@ public class SegmentLimitTests
         bench.Set(registers =>
         {
             ref CpuState state = ref registers.State;
-            state.Tr = new Segment { Selector = 0x40, Base = 0x3000, Limit = 0x67, Flags = 0x8B00 };
+            state.Tr = CpuBench.TaskState;
             foreach (int data in (ReadOnlySpan<int>)[0, 2, 3, 4, 5]) state.Segments[data] = new Segment { Selector = 0x23, Base = data == 2 ? Stack : Data, Limit = 0xFFFF, Flags = DataRights };
             state.Segments[1] = new Segment { Selector = 0x1B, Base = Code, Limit = 0xFFFF, Flags = 0xFB00 };
             for (var i = 0; i < 8; i++) state.General[i] = 0;

@@ -121,7 +121,7 @@ public class SingleStepTests
             state.Debug[6] = status == 0 ? Nothing : Nothing | status;
             state.Star = 0x0050_0008_0000_0000;
             (state.Lstar, state.Fmask) = (0x7100, mask);
-            state.Tr = new Segment { Base = 0x3000, Limit = 0x67, Flags = 0x8B00, Selector = 0x40 };
+            state.Tr = CpuBench.TaskState;
         });
 
         bench.Run(budget: 200);

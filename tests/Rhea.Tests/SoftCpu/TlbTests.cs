@@ -182,13 +182,7 @@ public class TlbTests
             code.hlt();
         });
         foreach ((ulong page, int value) in (ReadOnlySpan<(ulong, int)>)[(0x8000, 1), (0xA000, 2)])
-        {
-            bench.Assemble(64, page, code =>
-            {
-                code.mov(edx, value);
-                code.ret();
-            });
-        }
+            bench.AssembleNumber(page, value);
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal((1UL, 2UL), (bench.State.General[3], bench.State.General[2]));

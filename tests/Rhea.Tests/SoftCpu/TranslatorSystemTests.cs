@@ -325,9 +325,8 @@ public class TranslatorSystemTests
         bench.Set(registers =>
         {
             ref CpuState state = ref registers.State;
-            state.Segments[1] = new Segment { Selector = 0x33, Limit = uint.MaxValue, Flags = 0xA0_FB00 };
-            state.Segments[2] = new Segment { Selector = 0x23, Limit = uint.MaxValue, Flags = 0xC0_F300 };
-            state.Tr = new Segment { Selector = 0x40, Base = 0x3000, Limit = 0x67, Flags = 0x8B00 };
+            CpuBench.EnterUser64(ref state);
+            state.Tr = CpuBench.TaskState;
         });
     }
 }
