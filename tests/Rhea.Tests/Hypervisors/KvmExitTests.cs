@@ -29,15 +29,22 @@ public class KvmExitTests
         };
         Start(vcpu);
         Assert.Equal(VcpuStop.Kicked, vcpu.Run()); // once, for what the first run allocates
-        Start(vcpu);
-        bus.Count = 0;
+        long allocated = 0;
+        for (var attempt = 0; attempt < 10; attempt++)
+        {
+            Start(vcpu);
+            bus.Count = 0;
 
-        long before = GC.GetAllocatedBytesForCurrentThread();
-        VcpuStop stop = vcpu.Run();
-        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+            int collections = GC.CollectionCount(0);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            VcpuStop stop = vcpu.Run();
+            allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
-        Assert.Equal(VcpuStop.Kicked, stop);
-        Assert.InRange(bus.Count, 2 * Accesses, (2 * Accesses) + 1);
+            Assert.Equal(VcpuStop.Kicked, stop);
+            Assert.InRange(bus.Count, 2 * Accesses, (2 * Accesses) + 1);
+            if (GC.CollectionCount(0) == collections) break; // else what the thread had been given for later counts as allocated
+        }
+
         Assert.InRange(allocated, 0, 100); // a run may, its exits do not
     }
 
