@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using Rhea.SoftCpu.Translator;
 using Rhea.X86.FloatingPoint;
 
 namespace Rhea.SoftCpu.Interpreter;
@@ -152,35 +153,47 @@ internal struct RoundFloat : IFloatOperation
 }
 
 /// <summary>DPPS: the upper half of the immediate says which products to add, the lower where the sum goes.</summary>
+/// <remarks>Of two NaNs the first is the sum. In which order each place adds differs between makers: it is as on the host, whose unit translated code uses.</remarks>
 internal struct DotProductSingle : IFloatVectorOperation
 {
+    private static readonly Vector128<int> FirstProduct = HostFeatures.IsIntel ? Vector128.Create(1, 0, 3, 2) : Vector128.Create(0, 2, 0, 2);
+    private static readonly Vector128<int> SecondProduct = HostFeatures.IsIntel ? Vector128.Create(0, 1, 2, 3) : Vector128.Create(1, 3, 1, 3);
+    private static readonly Vector128<int> FirstSum = HostFeatures.IsIntel ? Vector128.Create(0, 1, 2, 3) : Vector128.Create(0);
+    private static readonly Vector128<int> SecondSum = HostFeatures.IsIntel ? Vector128.Create(2, 3, 0, 1) : Vector128.Create(1);
+
     public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
     {
         Vector128<byte> zero = Vector128<byte>.Zero;
         var chosen = (byte)(~immediate >> 4 & 15);
         environment.Settled = FloatExceptions.None; // the other half's steps are taken together with these
-        Vector128<float> products = PackedSingle<MultiplyFloat>.Apply(Blend<uint>.Apply(a, zero, chosen), Blend<uint>.Apply(b, zero, chosen), 0, ref environment).AsSingle();
+        Vector128<byte> products = PackedSingle<MultiplyFloat>.Apply(Blend<uint>.Apply(a, zero, chosen), Blend<uint>.Apply(b, zero, chosen), 0, ref environment);
         if (environment.Unmasked != FloatExceptions.None) return a; // each step may be the last
         environment.Settled = environment.Raised;
-        float low = SseArithmetic.Add(products[0], products[1], ref environment), high = SseArithmetic.Add(products[2], products[3], ref environment);
+        Vector128<byte> sums = Add(products, FirstProduct, SecondProduct, ref environment);
         if (environment.Unmasked != FloatExceptions.None) return a;
         environment.Settled = environment.Raised;
-        return Blend<uint>.Apply(zero, Vector128.Create(SseArithmetic.Add(low, high, ref environment)).AsByte(), (byte)(immediate & 15));
+        return Blend<uint>.Apply(zero, Add(sums, FirstSum, SecondSum, ref environment), (byte)(immediate & 15));
     }
+
+    private static Vector128<byte> Add(Vector128<byte> of, Vector128<int> first, Vector128<int> second, ref FloatEnvironment environment) =>
+        PackedSingle<AddFloat>.Apply(Vector128.Shuffle(of.AsInt32(), first).AsByte(), Vector128.Shuffle(of.AsInt32(), second).AsByte(), 0, ref environment);
 }
 
 /// <summary>DPPD.</summary>
 internal struct DotProductDouble : IFloatVectorOperation
 {
+    private static readonly Vector128<long> First = HostFeatures.IsIntel ? Vector128.Create(0L, 1) : Vector128.Create(0L);
+    private static readonly Vector128<long> Second = HostFeatures.IsIntel ? Vector128.Create(1L, 0) : Vector128.Create(1L);
+
     public static Vector128<byte> Apply(Vector128<byte> a, Vector128<byte> b, byte immediate, ref FloatEnvironment environment)
     {
         Vector128<byte> zero = Vector128<byte>.Zero;
         var chosen = (byte)(~immediate >> 4 & 3);
-        Vector128<double> products = PackedDouble<MultiplyFloat>.Apply(Blend<ulong>.Apply(a, zero, chosen), Blend<ulong>.Apply(b, zero, chosen), 0, ref environment).AsDouble();
+        Vector128<long> products = PackedDouble<MultiplyFloat>.Apply(Blend<ulong>.Apply(a, zero, chosen), Blend<ulong>.Apply(b, zero, chosen), 0, ref environment).AsInt64();
         if (environment.Unmasked != FloatExceptions.None) return a;
         environment.Settled = environment.Raised;
-        double sum = SseArithmetic.Add(products[0], products[1], ref environment);
-        return Blend<ulong>.Apply(zero, Vector128.Create(sum).AsByte(), (byte)(immediate & 3));
+        Vector128<byte> sums = PackedDouble<AddFloat>.Apply(Vector128.Shuffle(products, First).AsByte(), Vector128.Shuffle(products, Second).AsByte(), 0, ref environment);
+        return Blend<ulong>.Apply(zero, sums, (byte)(immediate & 3));
     }
 }
 

@@ -8,6 +8,9 @@ internal static class HostFeatures
     private static readonly int Features = X86Base.IsSupported ? X86Base.CpuId(1, 0).Ecx : 0;
     private static readonly int Extended = X86Base.IsSupported && X86Base.CpuId(0, 0).Eax >= 7 ? X86Base.CpuId(7, 0).Ebx : 0;
 
+    /// <summary>What the manuals leave open is as Intel's processors have it.</summary>
+    public static bool IsIntel { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0).Ebx == 0x756E_6547; // "Genu"
+
     public static bool Movbe { get; } = (Features >> 22 & 1) != 0;
 
     /// <summary>With <see cref="Avx"/>, whose registers it converts.</summary>

@@ -91,6 +91,7 @@ internal static class InstructionSet
     private static bool IsCompared(Code code, bool is64)
     {
         if (code is Code.INVALID) return false;
+        if (NativeProcessor.IsIntel && code is (Code.Reservednop_rm16_r16_0F0D or Code.Reservednop_rm32_r32_0F0D or Code.Reservednop_rm64_r64_0F0D)) return false; // a fault for AMD's and ours
         OpCodeInfo info = code.ToOpCode();
         if (!info.IsInstruction || info.Encoding is not (EncodingKind.Legacy or EncodingKind.VEX) || !(is64 ? info.Mode64 : info.Mode32) || info.Fwait) return false;
         if (info.OperandSize == 16 && IsNearBranch(code, info)) return false; // RIP of 16 bits leaves the page of code

@@ -22,6 +22,8 @@ internal static class NativeProcessor
     private static readonly bool HasUpperHalves = Avx.IsSupported;
     private static readonly int[] Signals = [4, 5, 7, 8, 11]; // SIGILL SIGTRAP SIGBUS SIGFPE SIGSEGV
 
+    public static bool IsIntel { get; } = X86Base.CpuId(0, 0).Ebx == 0x756E_6547; // "Genu"
+
     /// <summary>Fills in the images after the cases.</summary>
     public static List<CpuImage> Run(IReadOnlyList<CpuImage> cases)
     {
