@@ -37,6 +37,9 @@ internal struct FrameHead
     /// <summary>RDTSC is a protection fault.</summary>
     public bool TimeDenied;
 
+    /// <summary>An interrupt waits, for IF if for nothing else.</summary>
+    public bool InterruptWaits;
+
     /// <summary>The line that gives the time stamp counter, in the host's ticks: see <see cref="Translator.TickClock"/>.</summary>
     public ulong TickStart, TickLength, TickScale, TickStamp;
 
@@ -46,8 +49,8 @@ internal struct FrameHead
     /// <summary>Where the filling of a slot beside code keeps a register.</summary>
     public ulong SavedRdx;
 
-    /// <summary>Which slot a far jump wants filled.</summary>
-    public nint FarSlotAddress;
+    /// <summary>Which slot a far jump wants filled, or what is behind the call that a return is to go on at: see <see cref="Translator.Targets"/>.</summary>
+    public ulong Sought;
 
     /// <summary>The arena of decoded blocks, and the processor's handle for what generated code calls.</summary>
     public nint Arena, Handle;
@@ -107,8 +110,8 @@ internal struct FrameHead
     /// <summary>Where the filling of a slot keeps registers.</summary>
     public ulong SavedRax, SavedRcx;
 
-    /// <summary>An interrupt waits, for IF if for nothing else.</summary>
-    public bool InterruptWaits;
+    /// <summary>How low the host's stack may reach with what calls have left there: see <see cref="Translator.ReturnStack"/>.</summary>
+    public nint ReturnLimit;
 }
 
 /// <summary>Where in a <see cref="Frame"/> a register is.</summary>
@@ -157,8 +160,9 @@ internal static class FrameOffset
     public static readonly short Salt = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Salt));
     public static readonly short SavedRax = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRax));
     public static readonly short SavedRdx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRdx));
-    public static readonly short FarSlotAddress = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.FarSlotAddress));
+    public static readonly short Sought = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.Sought));
     public static readonly short SavedRcx = OfHead((ref FrameHead head) => ref Unsafe.As<ulong, byte>(ref head.SavedRcx));
+    public static readonly short ReturnLimit = OfHead((ref FrameHead head) => ref Unsafe.As<nint, byte>(ref head.ReturnLimit));
 
     /// <summary>Behind the frame: the slots for reading, then those for writing.</summary>
     public static readonly int Slots = (Unsafe.SizeOf<Frame>() + 63) & ~63;

@@ -78,7 +78,7 @@ internal sealed unsafe class BlockTranslator
     {
         var start = (int)(block->Host & 0xFFF);
         bool counts = kind.Counts;
-        _site.StartBlock(block->Mode, start, in kind);
+        _site.StartBlock(block->Mode, block->Host, in kind);
         if (Plan(block) * 2 > block->Count) return false;
         PlanAccesses(block);
         int turn = PlanLoop(block);

@@ -273,16 +273,19 @@ internal sealed unsafe class Emitter(nint memory, int length)
 
     public void JumpTo(int target) => PointAt(Jump(), target);
 
-    public void CallTo(int target)
+    public int Call()
     {
         Byte(0xE8);
-        Int32(target - Position - 4);
+        Int32(0);
+        return Position;
     }
 
-    /// <summary>Lets the jump that ends at a position lead here.</summary>
+    public void CallTo(int target) => PointAt(Call(), target);
+
+    /// <summary>Lets the jump or call that ends at a position lead here.</summary>
     public void Bind(int jump) => PointAt(jump, Position);
 
-    /// <summary>Lets the jump that ends at a position lead to a target. It may be in code that has run.</summary>
+    /// <summary>Lets the jump or call that ends at a position lead to a target. It may be in code that has run.</summary>
     public void PointAt(int jump, int target) => Unsafe.WriteUnaligned(_memory + jump - 4, target - jump);
 
     /// <summary>Replaces five bytes by a jump.</summary>

@@ -27,6 +27,8 @@ internal sealed class Exits(Site site, Stubs stubs)
     private readonly List<Pending> _pending = [];
     private readonly List<(int Jump, FlagSource Flags)> _polls = []; // of the jumps to the loop
     private readonly List<FarJump> _far = [];
+    private readonly List<(int Jump, int Back)> _deep = []; // of the calls that go too deep
+    private readonly List<ReturnPoint> _returns = [];
     private Loop _loop;
     private int _farSlots, _turns;
 
@@ -134,12 +136,56 @@ internal sealed class Exits(Site site, Stubs stubs)
 
     /// <param name="code">Where to emit.</param>
     /// <param name="segmented">RIP is less than the linear address by the base of the code segment.</param>
-    public static void Go(Emitter code, bool segmented)
+    /// <param name="calls">It is a call.</param>
+    public static void Go(Emitter code, bool segmented, bool calls = false)
     {
         code.Load(Address, new HostAddress(Temporary, EntryPageIp));
         if (segmented) code.Op(0x2B, false, Address, new HostAddress(State, FrameOffset.SegmentBase(SegmentRegister.Cs)));
         code.Store(new HostAddress(State, FrameOffset.PageIp), Address);
-        code.Op(0xFF, false, 4, new HostAddress(Temporary, EntryCode));
+        code.Op(0xFF, false, calls ? 2 : 4, new HostAddress(Temporary, EntryCode));
+    }
+
+    /// <summary>What follows calls. Changes RFLAGS.</summary>
+    public void BeginCall()
+    {
+        site.Flags.Leave();
+        _deep.Add((ReturnStack.Check(_code), _code.Position));
+    }
+
+    /// <summary>Calls a place in the same page.</summary>
+    /// <param name="target">Where in the page.</param>
+    /// <param name="here">As for <see cref="Direct"/>.</param>
+    public void Call(int target, int here)
+    {
+        site.LoopRegisters.GiveBack();
+        int poll = target <= here ? Poll() : -1;
+        Add(_code.Call(), poll, target, 0);
+    }
+
+    /// <summary>Calls the code that <see cref="Lookup()"/> found, whose place is in R11.</summary>
+    public void CallFound() => Go(_code, segmented: false, calls: true);
+
+    /// <summary>Where a call returns to, with RIP in R10 and the flags in the frame: goes on behind it, if the guest does too.</summary>
+    /// <param name="place">What is behind it, from the page's start.</param>
+    public void EndCall(int place)
+    {
+        site.Flags.Replaced();
+        if (place >= PageSize || _farSlots == FarSlot.Count)
+        {
+            _code.JumpTo(stubs.LookUp(segmented: false));
+            return;
+        }
+
+        int slot = FrameOffset.FarSlot(_farSlots++);
+        _code.Op(0x3B, true, Address, new HostAddress(State, slot + FarSlot.OffsetOfFrom));
+        int other = _code.Jump(Condition.NotEqual);
+        _code.Load(Temporary, new HostAddress(State, FrameOffset.JumpKey));
+        _code.Op(0x3B, true, Temporary, new HostAddress(State, slot + FarSlot.OffsetOfKey));
+        int stale = _code.Jump(Condition.NotEqual);
+        _returns.Add(new ReturnPoint(other, stale, _code.Position, slot, Targets.KeyOf(site.PageHost + place, site.Mode)));
+        _code.Load(Address, new HostAddress(State, slot + FarSlot.OffsetOfPageIp));
+        _code.Store(new HostAddress(State, FrameOffset.PageIp), Address);
+        FallThrough(place);
     }
 
     /// <summary>Goes on behind the block, where no jump says so.</summary>
@@ -156,13 +202,14 @@ internal sealed class Exits(Site site, Stubs stubs)
     }
 
     /// <summary>Goes on at a place in another page, or where an instruction crosses into it. The flags are in the frame.</summary>
-    public void Far(long place)
+    /// <param name="calls">It is a call.</param>
+    public void Far(long place, bool calls = false)
     {
         site.LoopRegisters.GiveBack();
         if (_farSlots == FarSlot.Count || site.HasCodeSegment)
         {
             LoadIp((int)place);
-            _code.JumpTo(stubs.LookUp(site.HasCodeSegment));
+            _code.PointAt(calls ? _code.Call() : _code.Jump(), stubs.LookUp(site.HasCodeSegment));
             return;
         }
 
@@ -176,8 +223,8 @@ internal sealed class Exits(Site site, Stubs stubs)
         int stale = _code.Jump(Condition.NotEqual);
         _code.Load(Address, new HostAddress(State, slot + FarSlot.OffsetOfPageIp));
         _code.Store(in pageIp, Address);
-        _code.Op(0xFF, false, 4, new HostAddress(State, slot + FarSlot.OffsetOfCode));
-        _far.Add(new FarJump(elsewhere, stale, slot, (int)place));
+        _code.Op(0xFF, false, calls ? 2 : 4, new HostAddress(State, slot + FarSlot.OffsetOfCode));
+        _far.Add(new FarJump(elsewhere, stale, slot, (int)place, calls ? _code.Position : 0));
     }
 
     /// <summary>All slots of far jumps are free again: their code is gone.</summary>
@@ -263,12 +310,34 @@ internal sealed class Exits(Site site, Stubs stubs)
             _code.Bind(far.Stale);
             LoadIp(far.Place);
             _code.Lea(Temporary, new HostAddress(State, far.Slot));
-            _code.JumpTo(stubs.FillFarSlot);
+            _code.PointAt(far.Return != 0 ? _code.Call() : _code.Jump(), stubs.FillFarSlot);
+            if (far.Return != 0) _code.JumpTo(far.Return);
+        }
+
+        foreach ((int jump, int back) in _deep)
+        {
+            _code.Bind(jump);
+            ReturnStack.Forget(_code);
+            _code.JumpTo(back);
+        }
+
+        foreach (ReturnPoint point in _returns)
+        {
+            _code.Bind(point.Other);
+            _code.Bind(point.Stale);
+            _code.Constant(Temporary, point.Key);
+            _code.Store(new HostAddress(State, FrameOffset.Sought), Temporary);
+            _code.Lea(Temporary, new HostAddress(State, point.Slot));
+            _code.CallTo(stubs.FillReturnSlot);
+            _code.PointAt(_code.Jump(Condition.Equal), point.Found);
+            _code.JumpTo(stubs.LookUp(segmented: false));
         }
 
         _pending.Clear();
         _polls.Clear();
         _far.Clear();
+        _deep.Clear();
+        _returns.Clear();
     }
 
     private void Add(int jump, int poll, int target, int borrowed) => _pending.Add(new Pending(jump, poll, target, site.Flags.Now, borrowed));
@@ -350,7 +419,15 @@ internal sealed class Exits(Site site, Stubs stubs)
     /// <param name="Stale">End of the jump for when the slot's key holds no longer.</param>
     /// <param name="Slot">Where it is, from the frame.</param>
     /// <param name="Place">Where it leads, from the page's start.</param>
-    private readonly record struct FarJump(int Elsewhere, int Stale, int Slot, int Place);
+    /// <param name="Return">Where it returns to; 0 when it is no call.</param>
+    private readonly record struct FarJump(int Elsewhere, int Stale, int Slot, int Place, int Return);
+
+    /// <param name="Other">End of the jump for when RIP is not the one in its slot.</param>
+    /// <param name="Stale">End of the jump for when the slot's key holds no longer.</param>
+    /// <param name="Found">Where it goes on if all is right.</param>
+    /// <param name="Slot">Where it is, from the frame.</param>
+    /// <param name="Key">Of what is behind the call: see <see cref="Targets"/>.</param>
+    private readonly record struct ReturnPoint(int Other, int Stale, int Found, int Slot, ulong Key);
 
     /// <param name="Wanted">See <see cref="Start"/>.</param>
     /// <param name="Jump">End of the jump to the second copy, in the first; 0 when there is none.</param>

@@ -181,14 +181,18 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
 
         stack.Reserve(size);
         StoreReturn(in op, size);
-        if (IsInPage(in op))
+        if (site.HasCodeSegment)
         {
             exits.Direct((int)Target(in op), -1, Here(in op), 0);
             return;
         }
 
-        site.Flags.Release();
-        exits.Far(Target(in op));
+        bool isNear = IsInPage(in op);
+        if (!isNear) site.Flags.Release();
+        exits.BeginCall();
+        if (isNear) exits.Call((int)Target(in op), Here(in op));
+        else exits.Far(Target(in op), calls: true);
+        exits.EndCall(site.BlockStart + op.NextOffset);
     }
 
     private void PushAndGo(in Op op, int size)
@@ -196,8 +200,17 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
         _code.Store(Scratch, Temporary);
         stack.Reserve(size);
         StoreReturn(in op, size);
+        if (site.HasCodeSegment)
+        {
+            _code.Load(Temporary, Scratch);
+            exits.Go();
+            return;
+        }
+
+        exits.BeginCall();
         _code.Load(Temporary, Scratch);
-        exits.Go();
+        exits.CallFound();
+        exits.EndCall(site.BlockStart + op.NextOffset);
     }
 
     private void StoreReturn(in Op op, int size)
@@ -230,8 +243,9 @@ internal sealed class JumpInstruction(Site site, MemoryAccess memory, StackInstr
         site.Flags.Release();
         stack.Top(size);
         stack.LoadClear(Address);
-        exits.Lookup();
+        if (site.HasCodeSegment) exits.Lookup();
         stack.Move(size + (ushort)op.Immediate);
-        exits.Go();
+        if (site.HasCodeSegment) exits.Go();
+        else _code.Byte(0xC3);
     }
 }

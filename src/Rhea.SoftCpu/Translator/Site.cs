@@ -45,14 +45,20 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Accesses may share a check: where most of them are linear addresses.</summary>
     public bool SharesChecks => Code64 || (!Code16 && HasFlatStack);
 
-    /// <summary>Where in its page the block begins.</summary>
+    /// <summary>Where in its page the block begins, and where the host has the page.</summary>
     public int BlockStart { get; private set; }
+
+    public nint PageHost { get; private set; }
 
     /// <summary>Status flags that something behind this instruction depends on.</summary>
     public uint LiveFlags { get; private set; }
 
-    public void StartBlock(BlockMode mode, int start, in TranslationKind kind) =>
-        (Mode, BlockStart, Atomic, Yields) = (mode, start, kind.Atomic, kind.TakesTurns);
+    public void StartBlock(BlockMode mode, nint host, in TranslationKind kind)
+    {
+        const int pageMask = 0xFFF;
+        (Mode, Atomic, Yields) = (mode, kind.Atomic, kind.TakesTurns);
+        (BlockStart, PageHost) = ((int)(host & pageMask), host & ~pageMask);
+    }
 
     /// <summary>The block's instructions come, for the first time or again.</summary>
     public void StartOps() => _hasX87 = false;

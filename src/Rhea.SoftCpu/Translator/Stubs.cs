@@ -10,7 +10,7 @@ namespace Rhea.SoftCpu.Translator;
 /// <summary>The pieces of code that all blocks share: the way in, the way out, and the call of the interpreter for one instruction.</summary>
 /// <remarks>
 /// In the code of a block the registers are as <see cref="GuestRegister"/> says, the sixteen vector registers hold the guest's, MXCSR
-/// is the guest's, and RSP is aligned to 16. System V AMD64 ABI, 3.2, says what a call from and to C# keeps.
+/// is the guest's, and below RSP are the returns to come: see <see cref="ReturnStack"/>. System V AMD64 ABI, 3.2, says what a call from and to C# keeps.
 /// </remarks>
 internal sealed class Stubs
 {
@@ -34,8 +34,6 @@ internal sealed class Stubs
     {
         _code = code;
         for (var recipe = 0; recipe < FlagSource.Recipes; recipe++) EmitFlagMaker(recipe);
-        Enter = code.Position;
-        EmitEnter();
         ExitAt = code.Position;
         SettleFlags();
         code.Store(Frame(FrameOffset.Rip), GuestRegister.Address);
@@ -68,8 +66,12 @@ internal sealed class Stubs
             EmitLookUp(segmented: i != 0);
         }
 
+        Enter = code.Position;
+        EmitEnter();
         FillFarSlot = code.Position;
         EmitFillFarSlot();
+        FillReturnSlot = code.Position;
+        EmitFillReturnSlot();
         ReadTime = code.Position;
         EmitReadTime(callbacks.ReadTime);
         ReadTicks = code.Position;
@@ -97,6 +99,12 @@ internal sealed class Stubs
 
     /// <summary>The same, with the address of the jump's slot in R11: see <see cref="FarSlot"/>.</summary>
     public int FillFarSlot { get; }
+
+    /// <summary>
+    /// What a block calls where a call has returned to the RIP in R10, with the address of its slot in R11, and in the frame what is behind the call: if it is at RIP, the slot
+    /// is filled and the condition is <see cref="Condition.Equal"/>. Else R10 is as it was.
+    /// </summary>
+    public int FillReturnSlot { get; }
 
     /// <summary>What a block calls before an x87 instruction, as <see cref="Interpret"/>: then the host's unit has the guest's registers.</summary>
     public int StartX87 { get; }
@@ -143,7 +151,7 @@ internal sealed class Stubs
             if (place == position) return $"{(filling == SlotFilling.Read ? "read" : "write")}{size}{(filling == SlotFilling.WriteBesideCode ? "_beside_code" : "")}";
         int interpret = Array.IndexOf(_interpret, (int)position);
         if (interpret >= 0) return $"interpret{((interpret & 1) != 0 ? "_flags" : "")}{((interpret & 2) != 0 ? "_x87" : "")}";
-        return position == ExitAt ? "exit" : _lookUp.Contains((int)position) ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FindTarget ? "find_target"
+        return position == ExitAt ? "exit" : _lookUp.Contains((int)position) ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FillReturnSlot ? "fill_return_slot" : position == FindTarget ? "find_target"
             : position == InterpretLast ? "interpret_last" : position == InterpretAlone ? "interpret_alone" : position == StartX87 ? "start_x87"
             : position == ReadTime ? "read_time" : null;
     }
@@ -202,6 +210,7 @@ internal sealed class Stubs
         _code.Arithmetic(5, true, Rsp, 8);
         _code.Move(Rbp, Rdi);
         _code.Move(R10, Rsi);
+        ReturnStack.Start(_code, LookUp(segmented: false));
         Mxcsr(store: true, FrameOffset.HostMxcsr);
         Fill();
         _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
@@ -209,6 +218,7 @@ internal sealed class Stubs
 
     private void EmitLeave()
     {
+        ReturnStack.End(_code);
         _code.Arithmetic(0, true, Rsp, 8);
         foreach (int register in Saved.Reverse()) Pop(register);
         _code.Byte(0xC3);
@@ -323,9 +333,10 @@ internal sealed class Stubs
         }
     }
 
-    private void EmitFindTarget()
+    /// <summary>Where the host has the code at the linear address in R10, into RCX, and the key into the frame's Scratch. Changes RAX.</summary>
+    /// <returns>The jumps for when the TLB does not know, or something else wants to be done; the condition is not equal then.</returns>
+    private (int Attention, int Unknown) EmitFetch()
     {
-        const int pageMask = PageSize - 1;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
         _code.Store(Frame(FrameOffset.SavedRcx), Rcx);
         _code.Load(Rcx, Frame(FrameOffset.JumpKey));
@@ -338,9 +349,33 @@ internal sealed class Stubs
         _code.Load(Rcx, new HostAddress(Rax));
         _code.Op(0xF7, true, 2, Rcx); // not
         _code.Op(0x33, true, Rcx, R10);
-        _code.Arithmetic(7, true, Rcx, pageMask);
-        int unknown = _code.Jump(Condition.Above); // which is not equal
+        _code.Arithmetic(7, true, Rcx, PageSize - 1);
+        int unknown = _code.Jump(Condition.Above);
         _code.Op(0x03, true, Rcx, new HostAddress(Rax, TlbEntry.OffsetOfHost));
+        return (attention, unknown);
+    }
+
+    private void EmitFillReturnSlot()
+    {
+        (int attention, int unknown) = EmitFetch();
+        _code.Op(0x0B, true, Rcx, Frame(FrameOffset.TargetMode));
+        _code.Op(0x3B, true, Rcx, Frame(FrameOffset.Sought));
+        int elsewhere = _code.Jump(Condition.NotEqual);
+        _code.Load(Rcx, Frame(FrameOffset.Scratch));
+        _code.Store(new HostAddress(R11, FarSlot.OffsetOfFrom), R10);
+        _code.Store(new HostAddress(R11, FarSlot.OffsetOfKey), Rcx);
+        _code.Arithmetic(4, true, R10, -PageSize);
+        _code.Store(new HostAddress(R11, FarSlot.OffsetOfPageIp), R10);
+        _code.Op(0x3B, true, Rax, Rax); // equal
+        foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, elsewhere]) _code.Bind(miss);
+        _code.Load(Rax, Frame(FrameOffset.SavedRax));
+        _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
+        _code.Byte(0xC3);
+    }
+
+    private void EmitFindTarget()
+    {
+        (int attention, int unknown) = EmitFetch();
         _code.Move32(Rax, Rcx);
         _code.ShiftRight(Rax, PageBits);
         _code.Op(0x33, false, Rax, Rcx);
@@ -355,7 +390,7 @@ internal sealed class Stubs
         _code.Store(new HostAddress(R11), R10);
         _code.Store(new HostAddress(R11, Exits.EntryKey), Rcx);
         _code.Store(new HostAddress(R11, Exits.EntryCode), Rax);
-        _code.Arithmetic(4, true, R10, ~pageMask);
+        _code.Arithmetic(4, true, R10, -PageSize);
         _code.Store(new HostAddress(R11, Exits.EntryPageIp), R10);
         _code.Op(0x3B, true, Rax, Rax); // equal
         foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, untranslated]) _code.Bind(miss);
@@ -384,11 +419,11 @@ internal sealed class Stubs
 
     private void EmitFillFarSlot()
     {
-        _code.Store(Frame(FrameOffset.FarSlotAddress), R11);
+        _code.Store(Frame(FrameOffset.Sought), R11);
         (int other, int stale) = Exits.Probe(_code);
         int found = _code.Position;
         _code.Store(Frame(FrameOffset.SavedRax), Rax);
-        _code.Load(Rax, Frame(FrameOffset.FarSlotAddress));
+        _code.Load(Rax, Frame(FrameOffset.Sought));
         _code.Load(R10, Frame(FrameOffset.PageIp));
         _code.Store(new HostAddress(Rax, FarSlot.OffsetOfFrom), R10);
         _code.Load(R10, new HostAddress(R11, Exits.EntryKey));
@@ -418,10 +453,7 @@ internal sealed class Stubs
     {
         Spill();
         _code.Move(Rdi, Rbp);
-        _code.Arithmetic(5, true, Rsp, 8);
-        _code.Constant(Rax, (ulong)function);
-        _code.Bytes([0xFF, 0xD0]); // call rax
-        _code.Arithmetic(0, true, Rsp, 8);
+        Call(function);
         _code.Move(R10, Rax);
         _code.Op(0x80, false, 7, Frame(FrameOffset.X87Place));
         _code.Byte((int)X87Place.Image);
@@ -440,10 +472,7 @@ internal sealed class Stubs
         _code.Move(Rdi, Rbp);
         _code.Load(Rsi, Frame(FrameOffset.Arena));
         _code.Op(0x03, true, Rsi, R10);
-        _code.Arithmetic(5, true, Rsp, 8);
-        _code.Constant(Rax, (ulong)function);
-        _code.Bytes([0xFF, 0xD0]); // call rax
-        _code.Arithmetic(0, true, Rsp, 8);
+        Call(function);
         _code.Op(0x85, true, Rax, Rax);
         int elsewhere = _code.Jump(Condition.NotEqual);
         if (x87) MoveX87(restore: true);
@@ -457,6 +486,16 @@ internal sealed class Stubs
         _code.Move(R10, Rax);
         Fill();
         _code.Bytes([0x41, 0xFF, 0xE2]); // jmp r10
+    }
+
+    /// <summary>Calls C#, on an aligned stack. Changes RBX.</summary>
+    private void Call(nint function)
+    {
+        _code.Move(Rbx, Rsp);
+        _code.Arithmetic(4, true, Rsp, -16);
+        _code.Constant(Rax, (ulong)function);
+        _code.Bytes([0xFF, 0xD0]); // call rax
+        _code.Move(Rsp, Rbx);
     }
 
     /// <summary>All of the guest's registers to the frame, and the host's MXCSR and x87 control word back. Loading MXCSR takes long, so it is compared first.</summary>
