@@ -318,7 +318,9 @@ public partial class GeneratedCodeTests
 
     private static string Place(string address, ulong start)
     {
-        var distance = (long)(ulong.Parse(address.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture) - start);
+        ulong value = ulong.Parse(address.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+        if (value >> 48 != 0) return "key"; // of a place in guest memory
+        var distance = (long)(value - start);
         return distance >= 0 ? $"+{distance:x}" : "before";
     }
 
