@@ -184,8 +184,11 @@ internal static class FrameOffset
     public static readonly int LastLocalSlot = LocalSlots + sizeof(ulong);
     public static readonly int LastLocal = LastLocalSlot + sizeof(ulong);
 
+    /// <summary>Behind those, how often each slot for reading has been filled, in 16 bits.</summary>
+    private static readonly int Fillings = LocalSlots + Tlb.LocalSlots.Length;
+
     /// <summary>The end of all.</summary>
-    public static readonly int End = LocalSlots + Tlb.LocalSlots.Length;
+    public static readonly int End = Fillings + (Tlb.AccessSlots.Count * sizeof(ushort));
 
     private const int SegmentCount = 6;
 
@@ -200,6 +203,9 @@ internal static class FrameOffset
     private delegate ref byte Field(ref Frame frame);
 
     private delegate ref byte HeadField(ref FrameHead head);
+
+    /// <param name="slot">Where a slot for reading is.</param>
+    public static int FillingsOf(int slot) => Fillings + ((slot - Slots) / Tlb.AccessSlots.Size * sizeof(ushort));
 
     public static int Slot(int number, bool write) => Slots + ((write ? Tlb.AccessSlots.Count + number : number) * Tlb.AccessSlots.Size);
 

@@ -34,6 +34,9 @@ internal enum OpFlags : byte
 
     /// <summary>An operand is in memory.</summary>
     Memory = 16,
+
+    /// <summary>Which page it is in changes nearly each time: translated code asks the TLB at once.</summary>
+    Wanders = 64,
 }
 
 /// <summary>One decoded instruction: what its handler needs and nothing else.</summary>

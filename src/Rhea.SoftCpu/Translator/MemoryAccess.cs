@@ -49,9 +49,11 @@ internal sealed class MemoryAccess(Site site)
     {
         if (site.Held.Is) return ReachHeld(in op, aligned ? size : 1);
         if (!site.IsQuiet) site.Flags.Leave();
+        bool mayWander = !write && !aligned && CanWander(in op);
+        if (mayWander && op.Has(OpFlags.Wanders)) return ReachAnywhere(in op, size);
         if (IsNear(in op) && !(aligned && IsCertainlyUnaligned(in op, size)))
         {
-            HostAddress near = Near(in op), at = CheckNear(in near, size, write);
+            HostAddress near = Near(in op), at = CheckNear(in near, size, write, mayWander);
             if (aligned && near.Base != Address) CheckAligned(in near, size);
             return at;
         }
@@ -59,7 +61,33 @@ internal sealed class MemoryAccess(Site site)
         Forget();
         Compute(in op, Address, op.AddressShift == 0);
         AddSegment(in op, size, write);
-        Check(size, write, aligned);
+        Check(size, write, aligned, mayWander);
+        return new HostAddress(Address);
+    }
+
+    /// <summary>Its address is a sum of host registers, and serves no other access.</summary>
+    private bool CanWander(in Op op) => site is { Code64: true, Access.Grouped: false } && op.Has(OpFlags.Flat) && op.AddressShift == 0 && op.Base != FrameOffset.BlockIp
+        && IsHost(op.Base) && IsHost(op.Index) && (op.Base != FrameOffset.Zero || op.Index != FrameOffset.Zero);
+
+    private static bool IsHost(ushort register) => register == FrameOffset.Zero || HostOf(FrameOffset.GeneralNumber(register)) >= 0;
+
+    /// <summary>The operand's host address into R10, from the TLB. Changes R11 and RFLAGS.</summary>
+    private HostAddress ReachAnywhere(in Op op, int size)
+    {
+        const int pageBits = 12;
+        Forget();
+        Compute(in op, Address, wide: true);
+        _code.Move32(Temporary, Address);
+        _code.ShiftRight(Temporary, pageBits - TlbEntry.SizeBits);
+        _code.Op(0x23, false, Temporary, new HostAddress(State, FrameOffset.TableMask)); // and
+        _code.Op(0x03, true, Temporary, new HostAddress(State, FrameOffset.ReadTable));
+        _code.Op(0x33, true, Address, new HostAddress(Temporary)); // the complement of the distance from the page
+        _code.Arithmetic(7, true, Address, ~(PageSize - size));
+        site.Miss(_code.Jump(Condition.Below));
+        _code.Load(Address, new HostAddress(Temporary, TlbEntry.OffsetOfHost));
+        Compute(in op, Temporary, wide: false);
+        _code.Arithmetic(4, false, Temporary, PageSize - 1);
+        _code.Op(0x03, true, Address, Temporary);
         return new HostAddress(Address);
     }
 
@@ -151,7 +179,7 @@ internal sealed class MemoryAccess(Site site)
     public static bool IsShort(in Op op) => op.AddressShift > 32;
 
     /// <summary>From the linear address in R10 to the host address in R10. Changes R11 and RFLAGS.</summary>
-    private void Check(int size, bool write, bool aligned = false)
+    private void Check(int size, bool write, bool aligned = false, bool mayWander = false)
     {
         (int slot, Wanted wanted, bool known) = Begin(size, write);
         if (!known)
@@ -160,7 +188,7 @@ internal sealed class MemoryAccess(Site site)
             else _code.Lea(Temporary, new HostAddress(Address, wanted.From));
             int jump = Compare(slot, wanted.Length);
             _code.Op(0x03, true, Address, new HostAddress(State, slot + sizeof(ulong)));
-            site.Refill(jump, slot, null, in wanted);
+            site.Refill(jump, slot, null, in wanted, mayWander);
         }
         else
         {
@@ -238,7 +266,8 @@ internal sealed class MemoryAccess(Site site)
     /// <param name="linear">The address; R10 stands for RIP of the page.</param>
     /// <param name="size">Bytes.</param>
     /// <param name="write">It is written, and maybe read too.</param>
-    private HostAddress CheckNear(in HostAddress linear, int size, bool write)
+    /// <param name="mayWander">See <see cref="OpFlags.Wanders"/>.</param>
+    private HostAddress CheckNear(in HostAddress linear, int size, bool write, bool mayWander = false)
     {
         (int slot, Wanted wanted, bool known) = Begin(size, write);
         bool inPage = linear.Base == Address;
@@ -247,7 +276,7 @@ internal sealed class MemoryAccess(Site site)
             if (inPage) _code.Load(Temporary, new HostAddress(State, FrameOffset.PageIp));
             _code.Lea(Temporary, new HostAddress(inPage ? Temporary : linear.Base, linear.Displacement + wanted.From));
             int jump = Compare(slot, wanted.Length);
-            site.Refill(jump, slot, linear, in wanted);
+            site.Refill(jump, slot, linear, in wanted, mayWander);
         }
 
         if (!known || _kept != (slot, inPage))

@@ -96,10 +96,11 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <param name="slot">The slot.</param>
     /// <param name="linear">The access's linear address, in which R10 stands for RIP of the page. Null: that is in R10, and where it goes on the host address is.</param>
     /// <param name="wanted">What was looked for.</param>
-    public void Refill(int jump, int slot, HostAddress? linear, in Wanted wanted)
+    /// <param name="counts">How often that happens is counted: see <see cref="OpFlags.Wanders"/>.</param>
+    public void Refill(int jump, int slot, HostAddress? linear, in Wanted wanted, bool counts = false)
     {
         _missing ??= Flags.Missing;
-        _fillings.Add(new Filling(jump, slot, code.Position, linear, wanted));
+        _fillings.Add(new Filling(jump, slot, code.Position, linear, wanted, counts));
     }
 
     /// <summary>Jumps from a look for a target: another one was there, with the wanted RIP in R10, or the right one under a key that holds no longer.</summary>
@@ -160,10 +161,10 @@ internal sealed class Site(Emitter code, Stubs stubs)
     {
         foreach (Detour detour in _detours)
         {
-            List<int> misses = [.. detour.Misses], alone = [];
+            List<int> misses = [.. detour.Misses], alone = [], often = [];
             foreach (Filling filling in detour.Fillings)
             {
-                EmitFilling(in filling, alone);
+                EmitFilling(in filling, alone, often);
                 if (detour.Sought.Length > 0 || filling != detour.Fillings[^1]) misses.Add(code.Jump());
             }
 
@@ -176,6 +177,7 @@ internal sealed class Site(Emitter code, Stubs stubs)
             EmitInterpret(misses, in detour, detour.Stub);
             if (detour.Stub != stubs.InterpretLast) code.JumpTo(detour.Back);
             if (alone.Count > 0) EmitInterpret(alone, in detour, stubs.InterpretAlone);
+            if (often.Count > 0) EmitInterpret(often, in detour, stubs.InterpretWandering);
         }
 
         foreach ((int jump, int back) in _questions)
@@ -192,11 +194,20 @@ internal sealed class Site(Emitter code, Stubs stubs)
     /// <summary>Asks the TLB for what a check did not find. What follows is for when the TLB does not have it.</summary>
     /// <param name="filling">The check.</param>
     /// <param name="alone">Takes jumps for when the access is possible, but not all that was checked.</param>
-    private void EmitFilling(in Filling filling, List<int> alone)
+    /// <param name="often">Takes jumps for when it has been asked for again and again.</param>
+    private void EmitFilling(in Filling filling, List<int> alone, List<int> often)
     {
         Wanted wanted = filling.Wanted;
         bool moves = filling.Linear is null && wanted.From != 0;
         code.Bind(filling.Jump);
+        if (filling.Counts)
+        {
+            code.Byte(0x66);
+            code.Op(0x83, false, 0, new HostAddress(GuestRegister.State, FrameOffset.FillingsOf(filling.Slot))); // add
+            code.Byte(1);
+            often.Add(code.Jump(Condition.Below)); // it is 0 again
+        }
+
         if (filling.Linear is { } linear) Load(linear with { Displacement = linear.Displacement + wanted.From });
         else if (moves) code.Lea(GuestRegister.Address, new HostAddress(GuestRegister.Address, wanted.From));
         code.Lea(GuestRegister.Temporary, new HostAddress(GuestRegister.State, filling.Slot));
@@ -236,5 +247,5 @@ internal sealed class Site(Emitter code, Stubs stubs)
 
     private readonly record struct Sought(int Other, int Stale, int Back);
 
-    private readonly record struct Filling(int Jump, int Slot, int Back, HostAddress? Linear, Wanted Wanted);
+    private readonly record struct Filling(int Jump, int Slot, int Back, HostAddress? Linear, Wanted Wanted, bool Counts);
 }

@@ -52,6 +52,8 @@ internal sealed class Stubs
         EmitCall(callbacks.InterpretLast, flags: false, x87: false);
         InterpretAlone = code.Position;
         EmitCall(callbacks.InterpretAlone, flags: false, x87: false);
+        InterpretWandering = code.Position;
+        EmitCall(callbacks.InterpretWandering, flags: false, x87: false);
         foreach (int size in CheckedSizes)
         {
             foreach (SlotFilling filling in (ReadOnlySpan<SlotFilling>)[SlotFilling.Read, SlotFilling.Write, SlotFilling.WriteBesideCode])
@@ -120,6 +122,9 @@ internal sealed class Stubs
     /// <summary>The same, for an access that the TLB has, though not all that was checked with it: see <see cref="AccessPlanner"/>.</summary>
     public int InterpretAlone { get; }
 
+    /// <summary>The same, for an access whose slot has been filled again and again.</summary>
+    public int InterpretWandering { get; }
+
     /// <summary>How many bytes are checked when so many are wanted.</summary>
     public static int CheckedSize(int wanted) => Array.Find(CheckedSizes, size => size >= wanted);
 
@@ -152,7 +157,7 @@ internal sealed class Stubs
         int interpret = Array.IndexOf(_interpret, (int)position);
         if (interpret >= 0) return $"interpret{((interpret & 1) != 0 ? "_flags" : "")}{((interpret & 2) != 0 ? "_x87" : "")}";
         return position == ExitAt ? "exit" : _lookUp.Contains((int)position) ? "look_up" : position == FillFarSlot ? "fill_far_slot" : position == FillReturnSlot ? "fill_return_slot" : position == FindTarget ? "find_target"
-            : position == InterpretLast ? "interpret_last" : position == InterpretAlone ? "interpret_alone" : position == StartX87 ? "start_x87"
+            : position == InterpretLast ? "interpret_last" : position == InterpretAlone ? "interpret_alone" : position == InterpretWandering ? "interpret_wandering" : position == StartX87 ? "start_x87"
             : position == ReadTime ? "read_time" : null;
     }
 
@@ -596,6 +601,7 @@ internal enum SlotFilling
 /// <param name="InterpretX87">Runs the op, then fills the image of the x87 registers.</param>
 /// <param name="InterpretLast">Runs the op, and goes on elsewhere in any case.</param>
 /// <param name="InterpretAlone">The same, and notes that the block's checks look for too much.</param>
+/// <param name="InterpretWandering">The same, and notes that the access is seldom in the page where it was before.</param>
 /// <param name="StartX87">Fills the image of the x87 registers.</param>
 /// <param name="ReadTime">(frame) → the time stamp counter.</param>
-internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint InterpretLast, nint InterpretAlone, nint StartX87, nint ReadTime);
+internal readonly record struct Callbacks(nint Interpret, nint InterpretX87, nint InterpretLast, nint InterpretAlone, nint InterpretWandering, nint StartX87, nint ReadTime);

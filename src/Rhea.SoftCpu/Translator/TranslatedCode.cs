@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Rhea.Core.Cpu;
 using Rhea.Host;
@@ -16,6 +17,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 {
     private const int MaskedExceptions = 0x1F80;
     private const ulong PageMask = 0xFFF;
+    private static readonly TimeSpan ShortFor65536 = TimeSpan.FromMilliseconds(3); // under 50 ns each
     private const int Continue = 0, Faulted = 1, Left = 2, Failed = 3;
 
     private readonly Cpu _cpu;
@@ -31,6 +33,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     private readonly Target* _targets = (Target*)NativeMemory.AllocZeroed(Targets.Count, (nuint)sizeof(Target));
     private readonly List<Exit> _exits = [];
     private readonly List<Link> _links = [];
+    private readonly Dictionary<nint, long> _filled = []; // when each op's slot has last been filled 65536 times
     private GCHandle _handle;
     private Exception? _failure;
 
@@ -42,7 +45,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _code = new Emitter(_memory.WriteAddress, _memory.Length);
         _stubs = new Stubs(_code, new Callbacks((nint)(delegate* unmanaged<nint, Op*, nint>)&Interpret,
             (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretX87, (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretLast,
-            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretAlone, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
+            (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretAlone, (nint)(delegate* unmanaged<nint, Op*, nint>)&InterpretWandering, (nint)(delegate* unmanaged<nint, Op*, nint>)&StartX87,
             (nint)(delegate* unmanaged<nint, ulong>)&ReadTime));
         _firstBlock = _code.Position;
         var makers = (nint*)(cpu.FrameAddress + FrameOffset.FlagMakers);
@@ -142,6 +145,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
         _cpu.ClearFarSlots();
         _exits.Clear();
         _links.Clear();
+        _filled.Clear();
         _cpu.Head.LastExit = 0;
         NativeMemory.Clear(_jumps, (nuint)(Exits.Lookups * sizeof(JumpPlace)));
         NativeMemory.Clear(_targets, (nuint)(Targets.Count * sizeof(Target)));
@@ -183,6 +187,16 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         TranslatedCode code = Of(frame);
         code.CheckLess((Block*)(op - op->Number) - 1);
+        nint result = code.TryInterpret(op);
+        return result == Continue ? code.GoOnBehind(op) : result;
+    }
+
+    /// <summary>The same, when the slot of the instruction's access has been filled 65536 times.</summary>
+    [UnmanagedCallersOnly]
+    private static nint InterpretWandering(nint frame, Op* op)
+    {
+        TranslatedCode code = Of(frame);
+        code.NoteWandering((Block*)(op - op->Number) - 1, op);
         nint result = code.TryInterpret(op);
         return result == Continue ? code.GoOnBehind(op) : result;
     }
@@ -291,6 +305,22 @@ internal sealed unsafe class TranslatedCode : IDisposable
         const int often = 32;
         if (block->Dead || block->ChecksAlone || ++block->FailedChecks < often) return;
         block->ChecksAlone = true;
+        TranslateAnew(block);
+    }
+
+    /// <summary>An access whose slot is filled so often that it can have served few others in between goes to the TLB at once.</summary>
+    private void NoteWandering(Block* block, Op* op)
+    {
+        long now = Stopwatch.GetTimestamp();
+        bool wanders = _filled.TryGetValue((nint)op, out long before) && Stopwatch.GetElapsedTime(before, now) < ShortFor65536;
+        _filled[(nint)op] = now;
+        if (!wanders || block->Dead) return;
+        op->Flags |= OpFlags.Wanders;
+        TranslateAnew(block);
+    }
+
+    private void TranslateAnew(Block* block)
+    {
         TakeLinksBack(block);
         (block->Entry, block->Incoming) = (0, 0);
         _cpu.ClearFarSlots();
