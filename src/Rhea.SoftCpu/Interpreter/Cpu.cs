@@ -583,8 +583,9 @@ internal sealed unsafe class Cpu : IDisposable
         (_head->FetchTable, _head->Salt) = (tables.Fetch, tables.Salt);
     }
 
-    /// <summary>No jump knows any more where it led last.</summary>
-    public void ClearFarSlots() => new Span<byte>((byte*)_frame + FrameOffset.FarSlots, FarSlot.Length).Clear();
+    /// <summary>No jump to another page, and no return, knows any more where it led last.</summary>
+    /// <param name="used">How many slots there are for them.</param>
+    public void ClearFarSlots(int used) => new Span<byte>((byte*)_frame + FrameOffset.FarSlots, used * FarSlot.Size).Clear();
 
     private void ClearSlots() => new Span<byte>((byte*)_frame + FrameOffset.Slots, AccessSlots.Length).Clear();
 

@@ -112,6 +112,9 @@ internal sealed unsafe class BlockTranslator
         return true;
     }
 
+    /// <summary>How many slots of jumps to other pages, and of returns, are in use.</summary>
+    public int FarSlots => _exits.FarSlots;
+
     /// <summary>All translations are gone.</summary>
     public void Clear() => _exits.Clear();
 

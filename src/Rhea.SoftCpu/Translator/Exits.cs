@@ -30,7 +30,7 @@ internal sealed class Exits(Site site, Stubs stubs)
     private readonly List<(int Jump, int Back)> _deep = []; // of the calls that go too deep
     private readonly List<ReturnPoint> _returns = [];
     private Loop _loop;
-    private int _farSlots, _turns;
+    private int _turns;
 
     /// <summary>Number of places where an indirect jump can find its target, and their size in bytes.</summary>
     public static int Lookups => 1 << JumpBits;
@@ -170,13 +170,13 @@ internal sealed class Exits(Site site, Stubs stubs)
     public void EndCall(int place)
     {
         site.Flags.Replaced();
-        if (place >= PageSize || _farSlots == FarSlot.Count)
+        if (place >= PageSize || FarSlots == FarSlot.Count)
         {
             _code.JumpTo(stubs.LookUp(segmented: false));
             return;
         }
 
-        int slot = FrameOffset.FarSlot(_farSlots++);
+        int slot = FrameOffset.FarSlot(FarSlots++);
         _code.Op(0x3B, true, Address, new HostAddress(State, slot + FarSlot.OffsetOfFrom));
         int other = _code.Jump(Condition.NotEqual);
         _code.Load(Temporary, new HostAddress(State, FrameOffset.JumpKey));
@@ -206,14 +206,14 @@ internal sealed class Exits(Site site, Stubs stubs)
     public void Far(long place, bool calls = false)
     {
         site.LoopRegisters.GiveBack();
-        if (_farSlots == FarSlot.Count || site.HasCodeSegment)
+        if (FarSlots == FarSlot.Count || site.HasCodeSegment)
         {
             LoadIp((int)place);
             _code.PointAt(calls ? _code.Call() : _code.Jump(), stubs.LookUp(site.HasCodeSegment));
             return;
         }
 
-        int slot = FrameOffset.FarSlot(_farSlots++);
+        int slot = FrameOffset.FarSlot(FarSlots++);
         var pageIp = new HostAddress(State, FrameOffset.PageIp);
         _code.Load(Address, in pageIp);
         _code.Op(0x3B, true, Address, new HostAddress(State, slot + FarSlot.OffsetOfFrom));
@@ -227,8 +227,11 @@ internal sealed class Exits(Site site, Stubs stubs)
         _far.Add(new FarJump(elsewhere, stale, slot, (int)place, calls ? _code.Position : 0));
     }
 
-    /// <summary>All slots of far jumps are free again: their code is gone.</summary>
-    public void Clear() => _farSlots = 0;
+    /// <summary>How many slots are in use.</summary>
+    public int FarSlots { get; private set; }
+
+    /// <summary>All slots are free again: their code is gone.</summary>
+    public void Clear() => FarSlots = 0;
 
     /// <summary>RIP at a place in the page, or beyond it, into R10.</summary>
     public void LoadIp(int place)

@@ -141,8 +141,8 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         _code.Position = _firstBlock;
         Statistics.Forget(_firstBlock);
+        _cpu.ClearFarSlots(_translator.FarSlots);
         _translator.Clear();
-        _cpu.ClearFarSlots();
         _exits.Clear();
         _links.Clear();
         _filled.Clear();
@@ -323,7 +323,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         TakeLinksBack(block);
         (block->Entry, block->Incoming) = (0, 0);
-        _cpu.ClearFarSlots();
+        _cpu.ClearFarSlots(_translator.FarSlots);
         NativeMemory.Clear(_jumps, (nuint)(Exits.Lookups * sizeof(JumpPlace)));
         NativeMemory.Clear(_targets, (nuint)(Targets.Count * sizeof(Target)));
     }
