@@ -45,12 +45,13 @@ internal sealed class MemoryAccess(Site site)
     /// <param name="size">Bytes.</param>
     /// <param name="write">It is written, and maybe read too.</param>
     /// <param name="aligned">To its own size, else the interpreter faults.</param>
-    public HostAddress Reach(in Op op, int size, bool write, bool aligned = false)
+    /// <param name="mayUseTemporary">It may be relative to R11 too.</param>
+    public HostAddress Reach(in Op op, int size, bool write, bool aligned = false, bool mayUseTemporary = false)
     {
         if (site.Held.Is) return ReachHeld(in op, aligned ? size : 1);
         if (!site.IsQuiet) site.Flags.Leave();
         bool mayWander = !write && !aligned && CanWander(in op);
-        if (mayWander && op.Has(OpFlags.Wanders)) return ReachAnywhere(in op, size);
+        if (mayWander && op.Has(OpFlags.Wanders)) return ReachAnywhere(in op, size, mayUseTemporary);
         if (IsNear(in op) && !(aligned && IsCertainlyUnaligned(in op, size)))
         {
             HostAddress near = Near(in op), at = CheckNear(in near, size, write, mayWander);
@@ -71,8 +72,8 @@ internal sealed class MemoryAccess(Site site)
 
     private static bool IsHost(ushort register) => register == FrameOffset.Zero || HostOf(FrameOffset.GeneralNumber(register)) >= 0;
 
-    /// <summary>The operand's host address into R10, from the TLB. Changes R11 and RFLAGS.</summary>
-    private HostAddress ReachAnywhere(in Op op, int size)
+    /// <summary>The operand's host address, from the TLB: R10, or its sum with R11. Changes R11 and RFLAGS.</summary>
+    private HostAddress ReachAnywhere(in Op op, int size, bool mayUseTemporary)
     {
         const int pageBits = 12;
         Forget();
@@ -87,6 +88,7 @@ internal sealed class MemoryAccess(Site site)
         _code.Load(Address, new HostAddress(Temporary, TlbEntry.OffsetOfHost));
         Compute(in op, Temporary, wide: false);
         _code.Arithmetic(4, false, Temporary, PageSize - 1);
+        if (mayUseTemporary) return new HostAddress(Address, 0, Temporary);
         _code.Op(0x03, true, Address, Temporary);
         return new HostAddress(Address);
     }

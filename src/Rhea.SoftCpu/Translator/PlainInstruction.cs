@@ -42,7 +42,8 @@ internal sealed class PlainInstruction(Site site, MemoryAccess memory)
     {
         bool inMemory = op.Has(OpFlags.Memory);
         int kept = _keptUntil == _code.Position ? _kept : -1;
-        HostAddress at = inMemory ? memory.Reach(in op, form.MemorySize, WritesMemory(form), VectorInstructions.MustBeAligned(form)) : default;
+        bool isBare = form is { Reads: 0, Writes: 0 } && !HasOperandInFrame(form, in op); // R11 is free behind the access
+        HostAddress at = inMemory ? memory.Reach(in op, form.MemorySize, WritesMemory(form), VectorInstructions.MustBeAligned(form), isBare) : default;
         if (inMemory && form is { Mnemonic: Mnemonic.Cmpxchg, Size: 32 or 64 } && !IsLocked(form, in op))
         {
             EmitCompareExchange(in op, in at, form.Size == 64);
