@@ -371,8 +371,14 @@ internal sealed class Stubs
         _code.Store(new HostAddress(R11, FarSlot.OffsetOfKey), Rcx);
         _code.Arithmetic(4, true, R10, -PageSize);
         _code.Store(new HostAddress(R11, FarSlot.OffsetOfPageIp), R10);
+        EndFetch(attention, unknown, elsewhere);
+    }
+
+    /// <summary>Returns to whoever wanted what <see cref="EmitFetch"/> looks for: the condition is equal, or as these jumps for when it is not there have it.</summary>
+    private void EndFetch(params ReadOnlySpan<int> misses)
+    {
         _code.Op(0x3B, true, Rax, Rax); // equal
-        foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, elsewhere]) _code.Bind(miss);
+        foreach (int miss in misses) _code.Bind(miss);
         _code.Load(Rax, Frame(FrameOffset.SavedRax));
         _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
         _code.Byte(0xC3);
@@ -397,11 +403,7 @@ internal sealed class Stubs
         _code.Store(new HostAddress(R11, Exits.EntryCode), Rax);
         _code.Arithmetic(4, true, R10, -PageSize);
         _code.Store(new HostAddress(R11, Exits.EntryPageIp), R10);
-        _code.Op(0x3B, true, Rax, Rax); // equal
-        foreach (int miss in (ReadOnlySpan<int>)[attention, unknown, untranslated]) _code.Bind(miss);
-        _code.Load(Rax, Frame(FrameOffset.SavedRax));
-        _code.Load(Rcx, Frame(FrameOffset.SavedRcx));
-        _code.Byte(0xC3);
+        EndFetch(attention, unknown, untranslated);
     }
 
     private void EmitLookUp(bool segmented)

@@ -174,12 +174,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
 
     /// <summary>The same, when the rest of the block may rely on what no longer holds.</summary>
     [UnmanagedCallersOnly]
-    private static nint InterpretLast(nint frame, Op* op)
-    {
-        TranslatedCode code = Of(frame);
-        nint result = code.TryInterpret(op);
-        return result == Continue ? code.GoOnBehind(op) : result;
-    }
+    private static nint InterpretLast(nint frame, Op* op) => Of(frame).InterpretAndGoOn(op);
 
     /// <summary>The same, when a check failed that looked for more than the instruction's own bytes.</summary>
     [UnmanagedCallersOnly]
@@ -187,8 +182,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         TranslatedCode code = Of(frame);
         code.CheckLess((Block*)(op - op->Number) - 1);
-        nint result = code.TryInterpret(op);
-        return result == Continue ? code.GoOnBehind(op) : result;
+        return code.InterpretAndGoOn(op);
     }
 
     /// <summary>The same, when the slot of the instruction's access has been filled 65536 times.</summary>
@@ -197,8 +191,7 @@ internal sealed unsafe class TranslatedCode : IDisposable
     {
         TranslatedCode code = Of(frame);
         code.NoteWandering((Block*)(op - op->Number) - 1, op);
-        nint result = code.TryInterpret(op);
-        return result == Continue ? code.GoOnBehind(op) : result;
+        return code.InterpretAndGoOn(op);
     }
 
     /// <summary>What generated code calls before it uses the host's x87 unit.</summary>
@@ -283,6 +276,13 @@ internal sealed unsafe class TranslatedCode : IDisposable
         }
 
         return Left;
+    }
+
+    /// <summary>What follows is sought as a block of its own in any case.</summary>
+    private nint InterpretAndGoOn(Op* op)
+    {
+        nint result = TryInterpret(op);
+        return result == Continue ? GoOnBehind(op) : result;
     }
 
     private nint GoOnBehind(Op* op)

@@ -167,11 +167,7 @@ public class ContextTests
                 code.lea(r11, __[rdx + (r11 * 8)]);
             }
         });
-        bench.Assemble(64, 0xC000, code =>
-        {
-            code.mov(edx, 0);
-            code.ret();
-        });
+        bench.AssembleNumber(0xC000, 0);
 
         Assert.Equal(VcpuStop.Halted, bench.Run());
         Assert.Equal(0x29CUL, bench.State.General[11]); // 1234 octal
